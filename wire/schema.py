@@ -1,0 +1,253 @@
+"""The values that cross the wire. `observation.cddl` says the same for readers in other languages.
+
+Every struct is frozen and refuses unknown fields; ranges stand in the annotations and are enforced when a
+message is decoded. Shapes of arrays are checked when a Features is made, on both sides.
+"""
+
+from fractions import Fraction
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+
+from wire.errors import WireError, WireReason
+from wire.topics import DEVICE_PATTERN
+
+VERSION: Literal[1] = 1
+MAX_MESSAGE = 65536
+"""Bytes of one signed message. Below every broker's usual limit, and one datagram of a unix socket."""
+MAX_KEYPOINTS = 256
+MAX_VECTOR = 512
+MAX_FUSED = 64
+
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+DeviceId = Annotated[str, Meta(pattern=DEVICE_PATTERN)]
+Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Epoch = Annotated[bytes, Meta(min_length=16, max_length=16)]
+Count = Annotated[int, Meta(ge=0, le=2**62)]
+Positive = Annotated[int, Meta(ge=1, le=2**62)]
+Milliseconds = Annotated[int, Meta(ge=0, le=2**53)]
+Guarantee = Literal["exposure-dp", "local-dp", "metric-dp", "dataset-dp", "none"]
+
+
+class Receipt(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the device's ledger charged this release: proof that the charge came first.
+
+    `hash` is the hash of the ledger entry at `position`, `previous` that of the entry before it.
+    """
+
+    epoch: Epoch
+    position: Positive
+    previous: Hash
+    hash: Hash
+
+
+class Unit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The exposure that ε is stated for: `visits` visits, each shorter than `seconds`, of at most `pixels` pixels.
+
+    `frames` is the number of frames that one such visit can touch at the frame rate of the statement.
+    """
+
+    visits: Positive
+    seconds: Annotated[int, Meta(ge=0, le=2**40)]
+    frames: Positive
+    pixels: Positive
+
+    @property
+    def exposure(self) -> int:
+        """E0, in (pixel, frame) pairs."""
+        return self.visits * self.frames * self.pixels
+
+    def describe(self) -> str:
+        """The unit in words, for people."""
+        size = f"at most {self.pixels} pixels in view of this camera"
+        if self.seconds == 0:
+            return f"one frame with {size}"
+        minutes, rest = divmod(self.seconds, 60)
+        length = f"{self.seconds} s" if rest or minutes == 0 else f"{minutes} min"
+        if minutes >= 120 and minutes % 60 == 0 and not rest:
+            length = f"{minutes // 60} h"
+        if self.visits == 1:
+            return f"one visit shorter than {length} with {size}"
+        return f"{self.visits} visits, each shorter than {length}, with {size}"
+
+
+class Lut(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The public integer function applied to each pixel. `parameter` is `a` of log and τ of residual, else 0."""
+
+    name: Literal["linear", "log", "residual"]
+    range: Positive
+    parameter: Count
+
+
+class Entropy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the noise came from, and what is claimed of the source.
+
+    `credit` is the min-entropy in bits credited to each sample of `sample_bits` bits.
+    """
+
+    source: Name
+    model: Annotated[str, Meta(max_length=64)]
+    sample_bits: Annotated[int, Meta(ge=1, le=64)]
+    credit: Fraction
+    conditioning: Name
+    simulated: bool
+
+
+class Statement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The privacy statement: everything needed to recompute ε, as exact numbers.
+
+    `slope` is λ = range / scale of this window, the loss per (pixel, frame) pair; `slope_total` adds the slopes
+    of all levels that share the camera's frames. `epsilon_level` = slope · unit.exposure; `epsilon` =
+    slope_total · unit.exposure. `simulated` is true where camera, entropy or time was not real.
+    """
+
+    mode: Literal["speckle"]
+    guarantee: Guarantee
+    mechanism: Literal["discrete-laplace"]
+    profile: Name
+    unit: Unit
+    epsilon: Fraction
+    epsilon_level: Fraction
+    delta: Literal[0]
+    slope: Fraction
+    slope_total: Fraction
+    scale: Positive
+    lut: Lut
+    frames: Positive
+    frame_rate: Fraction
+    cell: Positive
+    rows: Positive
+    columns: Positive
+    pixel_source: Literal["raw", "luma"]
+    entropy: Entropy
+    simulated: bool
+
+
+class Features(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, eq=False):
+    """What is described of one map.
+
+    keypoints: (n, 5) float32: x, y (pixels of the frame, centre of the top-left pixel at 0, 0), diameter
+        (pixels), angle (degrees, [0, 360)), response. n ≤ 256, strongest first.
+    descriptors: (n, 128) uint8, SIFT.
+    vector: (k,) float32, unit length or all zero: the map's low spatial frequencies without its mean.
+    noise: standard deviation of the noise of one cell of the map before denoising, in grey (1/255 of full range).
+    fused: ledger positions of the releases in the map, ascending; the last is this observation's.
+    """
+
+    method: Name
+    width: Positive
+    height: Positive
+    keypoints: np.ndarray
+    descriptors: np.ndarray
+    vector: np.ndarray
+    noise: Annotated[float, Meta(ge=0)]
+    fused: Annotated[list[Positive], Meta(min_length=1, max_length=MAX_FUSED)]
+
+    def __post_init__(self) -> None:
+        """Raise WireError(SCHEMA) where an array has a wrong dtype, shape or value."""
+        n = len(self.keypoints)
+        _check_array("keypoints", self.keypoints, np.float32, (n, 5))
+        _check_array("descriptors", self.descriptors, np.uint8, (n, 128))
+        _check_array("vector", self.vector, np.float32, (len(self.vector),))
+        if n > MAX_KEYPOINTS or len(self.vector) > MAX_VECTOR:
+            raise WireError(WireReason.SCHEMA, "too many keypoints or vector components")
+        if not np.isfinite(self.keypoints).all() or not np.isfinite(self.vector).all():
+            raise WireError(WireReason.SCHEMA, "a keypoint or vector component is not finite")
+        if self.fused != sorted(set(self.fused)):
+            raise WireError(WireReason.SCHEMA, "fused positions are not ascending")
+
+
+class Provenance(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What made the observation: software, camera, and the hash of the privacy configuration."""
+
+    software: Name
+    camera: Name
+    configuration: Hash
+
+
+class Observation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, eq=False):
+    """The one message that leaves a device with something about what it saw.
+
+    opened, closed: when the window opened and closed, Unix time in ms: data, never a key.
+    """
+
+    version: Literal[1] = VERSION
+    device: DeviceId
+    level: Name
+    receipt: Receipt
+    opened: Milliseconds
+    closed: Milliseconds
+    statement: Statement
+    features: Features
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        """Raise WireError(SCHEMA) unless the map's last release is the one that was charged here."""
+        if self.features.fused[-1] != self.receipt.position:
+            raise WireError(WireReason.SCHEMA, "the newest fused release is not this observation's")
+
+
+class Acknowledgement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The collector's word: of positions since..upto of this epoch, all are stored except those in gaps.
+
+    gaps: ascending, disjoint, inclusive (first, last) pairs within since..upto. Nothing is said of positions
+    outside since..upto.
+    """
+
+    version: Literal[1] = VERSION
+    device: DeviceId
+    epoch: Epoch
+    since: Positive
+    upto: Positive
+    gaps: Annotated[list[tuple[Positive, Positive]], Meta(max_length=64)]
+
+    def __post_init__(self) -> None:
+        """Raise WireError(SCHEMA) unless the gaps are ascending, disjoint and inside since..upto."""
+        edge = self.since - 1
+        for first, last in self.gaps:
+            if not edge < first <= last <= self.upto:
+                raise WireError(WireReason.SCHEMA, "the gaps of an acknowledgement are out of order")
+            edge = last
+        if self.since > self.upto:
+            raise WireError(WireReason.SCHEMA, "an acknowledgement ends before it begins")
+
+    def covers(self, position: int) -> bool:
+        """Whether the observation at this position is stored for good."""
+        inside = self.since <= position <= self.upto
+        return inside and not any(first <= position <= last for first, last in self.gaps)
+
+
+class State(Struct, frozen=True, forbid_unknown_fields=False, kw_only=True):
+    """Retained JSON on the state topic. The last will says offline for the same session as the birth."""
+
+    state: Literal["online", "offline"]
+    session: str
+    software: str
+
+
+class Health(Struct, frozen=True, forbid_unknown_fields=False, kw_only=True):
+    """JSON on the health topic: the relay's delivery counters since its outbox was made.
+
+    accepted: observations the guard let in and the outbox committed; acknowledged: freed by the collector's word;
+    waiting: still in the outbox; refused: by reason, messages the guard turned away; capture: whether a capture
+    process is connected now.
+    """
+
+    session: str
+    accepted: int
+    sent: int
+    acknowledged: int
+    waiting: int
+    refused: dict[str, int]
+    capture: bool
+
+
+def _check_array(name: str, array: NDArray[np.generic], dtype: type[np.generic], shape: tuple[int, ...]) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
+        raise WireError(WireReason.SCHEMA, f"{name} is not an array of {dtype.__name__} with shape {shape}")
+
+
+JSON_STRUCTS: tuple[type[msgspec.Struct], ...] = (State, Health)
