@@ -1,0 +1,3 @@
+from drivers.qrng.discover import Candidate, discover
+
+__all__ = ["Candidate", "discover"]

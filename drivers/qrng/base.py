@@ -24,7 +24,10 @@ class Qrng(Protocol):
     """A source of noise samples, untested. One thread uses it. Errors are QrngError and never quote samples."""
 
     def open(self) -> QrngIdentity:
-        """Acquire, identify and link-test. Raises QrngError(NOT_INSTALLED, NOT_FOUND, DENIED, WRONG_DEVICE, LINK)."""
+        """Acquire, identify, link-test and read the device's status.
+
+        Raises QrngError(NOT_INSTALLED, NOT_FOUND, DENIED, WRONG_DEVICE, LINK, STATUS, BUS, UNPLUGGED).
+        """
         ...
 
     def read(self, count: int) -> bytearray:
