@@ -1,0 +1,125 @@
+import logging
+import threading
+import time
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from collector.config import Settings
+from collector.errors import BrokerRefused, Reason, Rejected
+from collector.ingest import Ingest
+from collector.keys import DeviceKeys, read_private_key
+from collector.store import Store
+from wire.broker import Broker, Connected, Disconnected, Event, Message, Published, Refused
+from wire.errors import WireError
+from wire.topics import subscription
+
+log = logging.getLogger("speckled.collector")
+
+BATCH = 64
+"""Messages in one transaction. At 20 kB a synced commit costs as much as 15 to 26 messages, so more gains little."""
+RECEIVE_MAXIMUM = 2 * BATCH
+"""Unacknowledged messages that the broker may send: one batch being committed and one arriving."""
+PULSE = 0.2
+"""Seconds between two looks at whether the service is to stop."""
+
+
+class Service:
+    """Receives, commits, acknowledges to the broker in the order of arrival, then gives its word to the devices.
+
+    A batch is whatever has arrived while the last one was committed, at most 64 messages. Killing the process at
+    any point is safe: a message that the broker was not told of comes again, an acknowledgement that did not go out
+    is asked for again by the device, and the store refuses to hold anything twice.
+    """
+
+    def __init__(self, broker: Broker, events: SimpleQueue[Event], ingest: Ingest) -> None:
+        self._broker = broker
+        self._events = events
+        self._ingest = ingest
+        self._connected_once = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until `stop` is set.
+
+        Raises:
+            BrokerRefused: the broker refused the credentials before it ever accepted them.
+            StoreUnavailable, StoreCorrupt: the store failed; the batch stays with broker and devices.
+        """
+        self._broker.start()
+        try:
+            while not stop.is_set():
+                self._flush(self._gather())
+        finally:
+            self._broker.stop()
+
+    def _gather(self) -> list[Message]:
+        """Wait for one event, then take what else is there."""
+        batch: list[Message] = []
+        wait = PULSE
+        while len(batch) < BATCH:
+            try:
+                event = self._events.get(timeout=wait) if wait else self._events.get_nowait()
+            except Empty:
+                break
+            wait = 0.0
+            if isinstance(event, Message):
+                batch.append(event)
+            else:
+                self._note(event)
+        return batch
+
+    def _flush(self, batch: list[Message]) -> None:
+        if not batch:
+            return
+        words = self._ingest.take([(message.topic, message.payload) for message in batch])
+        for message in batch:
+            self._broker.acknowledge(message)
+        for topic, envelope in words:
+            self._broker.publish(topic, envelope, qos=1, retain=True)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case Connected():
+                self._connected_once = True
+                log.info("connected to the broker")
+            case Refused(reason=reason, credentials=True) if not self._connected_once:
+                remedy = "correct username, password file or certificate in [mqtt], or the broker's access list"
+                raise BrokerRefused(Reason.BROKER_REFUSED, reason, remedy)
+            case Refused(reason=reason):
+                log.warning("the broker refuses the collector: %s", reason)
+            case Disconnected(reason=reason):
+                log.warning("disconnected from the broker: %s", reason)
+            case Published(accepted=False, reason=reason):
+                log.warning("the broker refuses an acknowledgement: %s; let the collector write ack topics", reason)
+            case _:
+                pass
+
+
+def report(device: str, why: Rejected | WireError) -> None:
+    """One log line for a dead letter."""
+    log.warning("dead letter from %s: %s. %s", device or "a topic of no device", why, why.remedy)
+
+
+def now() -> int:
+    """Unix time in ms."""
+    return time.time_ns() // 1_000_000
+
+
+def make_service(settings: Settings, store: Store) -> Service:
+    """A service on a real broker.
+
+    Raises:
+        ConfigError: the collector's key cannot be used.
+    """
+    root = settings.mqtt.root
+    key = read_private_key(Path(settings.keys.key))
+    ingest = Ingest(store, DeviceKeys(Path(settings.keys.devices)), root=root, key=key, report=report)
+    events: SimpleQueue[Event] = SimpleQueue()
+    broker = Broker(
+        settings.mqtt,
+        client_id=settings.mqtt.client_id,
+        events=events,
+        subscriptions=(subscription(root, "observation"), subscription(root, "state")),
+        manual_ack=True,
+        receive_maximum=RECEIVE_MAXIMUM,
+    )
+    return Service(broker, events, ingest)
