@@ -25,6 +25,8 @@ class Reason(StrEnum):
     ENTROPY_START = "entropy-startup-tests-failed"
     ENTROPY_REPETITION = "entropy-repetition-count"
     ENTROPY_PROPORTION = "entropy-adaptive-proportion"
+    ENTROPY_BITS = "entropy-predictable-bits"
+    ENTROPY_REPLAY = "entropy-repeated-block"
     ENTROPY_DEVICE = "entropy-device-fault"
     ENTROPY_LATCHED = "entropy-failed-earlier"
     ENTROPY_NOT_STARTED = "entropy-not-started"
