@@ -76,7 +76,7 @@ class EntropyPool:
         self._latch = latch
         self._state = State.ABSENT
         self._identity: QrngIdentity | None = None
-        self._failure: tuple[Reason, str] | None = None
+        self._failure: tuple[Reason, str, str] | None = None
         self._suspected_at: float | None = None
         self._restarts = 0
         self._monitor = Monitor(8 * expected)
@@ -106,7 +106,8 @@ class EntropyPool:
         self._refuse_failed()
         earlier = None if self._latch is None else self._latch.read()
         if earlier is not None:
-            self._state, self._failure = State.FAILED, (Reason.ENTROPY_LATCHED, f"{earlier} (before a restart)")
+            self._state = State.FAILED
+            self._failure = (Reason.ENTROPY_LATCHED, f"{earlier} (before a restart)", _REPLACE)
             self._refuse_failed()
         self._identity = None
         if not self._conditioner.self_test():
@@ -251,7 +252,7 @@ class EntropyPool:
     def _fail(self, reason: Reason, detail: str, remedy: str) -> NoReturn:
         self._wipe()
         self._state = State.FAILED
-        self._failure = (reason, detail)
+        self._failure = (reason, detail, remedy)
         self._qrng.close()
         if self._latch is not None and self._identity is not None and reason in _SOURCE_IS_TO_BLAME:
             try:
@@ -276,9 +277,10 @@ class EntropyPool:
     def _refuse_failed(self) -> None:
         if self._failure is None:
             return
-        reason, detail = self._failure
+        reason, detail, remedy = self._failure
         first = detail if reason is Reason.ENTROPY_LATCHED else f"{reason.value}: {detail}"
-        remedy = _REPLACE if self._latch is None else f"{_REPLACE} Then remove {self._latch.path} and restart."
+        if self._latch is not None and self._latch.read() is not None:
+            remedy += f" Then remove {self._latch.path} and restart."
         raise EntropyUnavailable(Reason.ENTROPY_LATCHED, f"the source failed earlier: {first}", remedy)
 
     def _identified(self) -> QrngIdentity:

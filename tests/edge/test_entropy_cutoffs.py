@@ -1,10 +1,13 @@
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.entropy.cutoffs import binomial_quantile, proportion_cutoff, repetition_cutoff
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -52,3 +55,17 @@ def test_a_quantile_is_the_least_count_whose_tail_is_small_enough(trials, entrop
 
 def test_a_cutoff_never_exceeds_the_window():
     assert proportion_cutoff(512, Fraction(1, 1000), 60) == 512
+
+
+def test_the_table_in_the_documentation_is_what_the_code_computes():
+    exponents = (20, 30, 40, 60)
+    rows = [
+        [int(cells[0]), Fraction(cells[1]), *map(int, cells[2:])]
+        for line in (ROOT / "docs" / "entropy.md").read_text(encoding="utf-8").splitlines()
+        if len(cells := [cell.strip() for cell in line.strip("|").split("|")]) == 10 and cells[0].isdecimal()
+    ]
+    assert len(rows) == 9
+    for window, entropy, *cutoffs in rows:
+        assert cutoffs == [repetition_cutoff(entropy, e) for e in exponents] + [
+            proportion_cutoff(window, entropy, e) for e in exponents
+        ]
