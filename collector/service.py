@@ -5,12 +5,13 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from collector.config import Settings
-from collector.errors import BrokerRefused, Reason, Rejected
+from collector.errors import BrokerRefused, ConfigError, Reason, Rejected, Unavailable
 from collector.ingest import Ingest
 from collector.keys import DeviceKeys, read_private_key
 from collector.store import Store
-from wire.broker import Broker, Connected, Disconnected, Event, Message, Published, Refused
+from wire.broker import Broker, Connected, Disconnected, Event, Message, Published, Refused, Subscribed
 from wire.errors import WireError
+from wire.settings import SettingsError
 from wire.topics import subscription
 
 log = logging.getLogger("speckled.collector")
@@ -43,11 +44,14 @@ class Service:
         Raises:
             BrokerRefused: the broker refused the credentials before it ever accepted them.
             StoreUnavailable, StoreCorrupt: the store failed; the batch stays with broker and devices.
+            Unavailable: the network thread ended, which is a defect.
         """
         self._broker.start()
         try:
             while not stop.is_set():
                 self._flush(self._gather())
+                if not self._broker.alive():
+                    raise Unavailable(Reason.BROKER_UNREACHABLE, "the connection's thread has ended", "report it")
         finally:
             self._broker.stop()
 
@@ -88,6 +92,8 @@ class Service:
                 log.warning("the broker refuses the collector: %s", reason)
             case Disconnected(reason=reason):
                 log.warning("disconnected from the broker: %s", reason)
+            case Subscribed(accepted=False, reason=reason):
+                log.error("the broker refuses a subscription: %s; let the collector read observation topics", reason)
             case Published(accepted=False, reason=reason):
                 log.warning("the broker refuses an acknowledgement: %s; let the collector write ack topics", reason)
             case _:
@@ -108,18 +114,21 @@ def make_service(settings: Settings, store: Store) -> Service:
     """A service on a real broker.
 
     Raises:
-        ConfigError: the collector's key cannot be used.
+        ConfigError: the collector's key, the broker's password or a TLS file cannot be used.
     """
     root = settings.mqtt.root
     key = read_private_key(Path(settings.keys.key))
     ingest = Ingest(store, DeviceKeys(Path(settings.keys.devices)), root=root, key=key, report=report)
     events: SimpleQueue[Event] = SimpleQueue()
-    broker = Broker(
-        settings.mqtt,
-        client_id=settings.mqtt.client_id,
-        events=events,
-        subscriptions=(subscription(root, "observation"), subscription(root, "state")),
-        manual_ack=True,
-        receive_maximum=RECEIVE_MAXIMUM,
-    )
+    try:
+        broker = Broker(
+            settings.mqtt,
+            client_id=settings.mqtt.client_id,
+            events=events,
+            subscriptions=(subscription(root, "observation"), subscription(root, "state")),
+            manual_ack=True,
+            receive_maximum=RECEIVE_MAXIMUM,
+        )
+    except SettingsError as error:
+        raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
     return Service(broker, events, ingest)

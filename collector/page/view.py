@@ -1,0 +1,156 @@
+"""What the templates draw, taken from stored observations."""
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from collector.compare import Comparison, compare
+from collector.reader import Reader, Row
+from wire.schema import Features, Observation
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+HISTORY = 24
+"""Observations of a level that the page lists."""
+KEPT = 256
+"""Decoded observations, and comparisons, that are kept for the next drawing."""
+
+
+class Panel(NamedTuple):
+    """An image that the demo shows beside what was published: a title, a line of text, and where the image is."""
+
+    title: str
+    label: str
+    image_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """A keypoint as drawn: centre, radius and the tip of its angle in pixels of the frame; strength in 0..1."""
+
+    x: float
+    y: float
+    radius: float
+    tip_x: float
+    tip_y: float
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two windows side by side.
+
+    lines: between the keypoints that agree, as (x1, y1, x2, y2). lit_left, lit_right: the numbers of these keypoints.
+    """
+
+    older: Row
+    newer: Row
+    left: list[Star]
+    right: list[Star]
+    lines: list[tuple[float, float, float, float]]
+    lit_left: frozenset[int]
+    lit_right: frozenset[int]
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a device: its newest observation, how it compares with the one before, and what came earlier."""
+
+    name: str
+    row: Row
+    observation: Observation
+    stars: list[Star]
+    pair: Pair | None
+    history: list[Row]
+
+
+class Viewer:
+    """Makes levels, and remembers decoded observations and comparisons: stored ones never change."""
+
+    def __init__(self) -> None:
+        self._observations: OrderedDict[int, Observation] = OrderedDict()
+        self._comparisons: OrderedDict[tuple[int, int], Comparison] = OrderedDict()
+
+    def levels(self, reader: Reader, device: str) -> list[Level]:
+        """Every level of this device, by name."""
+        found = [self._level(reader, device, name) for name in reader.levels(device)]
+        return [level for level in found if level]
+
+    def _level(self, reader: Reader, device: str, name: str) -> Level | None:
+        history = reader.latest(device, name, HISTORY)
+        observation = self._observation(reader, history[0]) if history else None
+        if observation is None:
+            return None
+        pair = self._pair(reader, history[1], history[0]) if len(history) > 1 else None
+        return Level(name, history[0], observation, stars_of(observation.features), pair, history)
+
+    def _pair(self, reader: Reader, older: Row, newer: Row) -> Pair | None:
+        first, second = self._observation(reader, older), self._observation(reader, newer)
+        if first is None or second is None or _size(first.features) != _size(second.features):
+            return None
+        comparison = self._comparisons.get((older.id, newer.id))
+        if comparison is None:
+            comparison = compare(first.features, second.features)
+            _keep(self._comparisons, (older.id, newer.id), comparison)
+        left, right = stars_of(first.features), stars_of(second.features)
+        matches = [pair for pair, agrees in zip(comparison.matches, comparison.agrees, strict=True) if agrees]
+        return Pair(
+            older=older,
+            newer=newer,
+            left=left,
+            right=right,
+            lines=[(left[i].x, left[i].y, right[j].x, right[j].y) for i, j in matches],
+            lit_left=frozenset(i for i, _ in matches),
+            lit_right=frozenset(j for _, j in matches),
+            comparison=comparison,
+        )
+
+    def _observation(self, reader: Reader, row: Row) -> Observation | None:
+        found = self._observations.get(row.id)
+        if found is None and (found := reader.observation(row.id)) is not None:
+            _keep(self._observations, row.id, found)
+        return found
+
+
+def stars_of(features: Features) -> list[Star]:
+    """Each keypoint as it is drawn. The angle turns clockwise from the x axis, since y grows downwards."""
+    top = float(np.max(np.abs(features.keypoints[:, 4]), initial=0.0)) or 1.0
+    edge = float(max(features.width, features.height))
+    return [_star(*(float(value) for value in row), top=top, edge=edge) for row in features.keypoints]
+
+
+def decimal(value: Fraction, digits: int = 4) -> str:
+    """A fraction for reading beside its exact form: at least `digits` significant digits, rounded."""
+    return f"{float(value):.{digits}g}"
+
+
+def moment(milliseconds: int) -> str:
+    """Unix time in ms as ISO 8601 in UTC, to the second; a clock beyond the year 9999 as its number."""
+    try:
+        return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return f"{milliseconds} ms"
+
+
+def _star(x: float, y: float, diameter: float, angle: float, response: float, *, top: float, edge: float) -> Star:
+    radius = min(max(abs(diameter) / 2, 1.0), edge)
+    turn = math.radians(angle)
+    tip_x, tip_y = x + radius * math.cos(turn), y + radius * math.sin(turn)
+    return Star(x, y, radius, tip_x, tip_y, min(abs(response) / top, 1.0))
+
+
+def _size(features: Features) -> tuple[int, int]:
+    return features.width, features.height
+
+
+def _keep(cache: OrderedDict[K, V], key: K, value: V) -> None:
+    cache[key] = value
+    if len(cache) > KEPT:
+        cache.popitem(last=False)
