@@ -1,5 +1,7 @@
 """Values to deterministic CBOR and back (RFC 8949, section 4.2; typed arrays of RFC 8746)."""
 
+import re
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import cbor2
@@ -7,10 +9,13 @@ import msgspec
 import numpy as np
 
 from wire.errors import WireError, WireReason
+from wire.scan import scan
 from wire.schema import MAX_MESSAGE, VERSION, Acknowledgement, Observation
 
 T = TypeVar("T", Observation, Acknowledgement)
 
+MAX_RATIONAL_BITS = 128
+"""Bits of a numerator or denominator: room for every statement, none for arithmetic as an attack."""
 MULTI_DIMENSIONAL = 40
 TYPED_ARRAYS: dict[int, np.dtype[Any]] = {64: np.dtype("u1"), 85: np.dtype("<f4")}
 _TAG_OF = {dtype: tag for tag, dtype in TYPED_ARRAYS.items()}
@@ -20,7 +25,8 @@ def encode(value: Observation | Acknowledgement) -> bytes:
     """One value as deterministic CBOR.
 
     Raises:
-        WireError: OVERSIZE, where the result would not fit a message.
+        WireError: OVERSIZE, where the result would not fit a message; SCHEMA, where a rational is negative or
+            has more than 128 bits above or below.
     """
     data = cbor2.dumps(_plain(value), canonical=True)
     if len(data) > MAX_MESSAGE:
@@ -41,17 +47,16 @@ def decode(data: bytes, kind: type[T]) -> T:
         raise WireError(WireReason.UNSUPPORTED, "the message has another version")
     try:
         value = msgspec.convert(tree, kind, dec_hook=_custom)
-    except WireError:
-        raise
-    except (msgspec.ValidationError, ValueError, TypeError) as error:
-        raise WireError(WireReason.SCHEMA, _path_only(error)) from None
+    except (msgspec.ValidationError, ValueError, TypeError, OverflowError) as error:
+        raise WireError(WireReason.SCHEMA, _harmless(error)) from None
     if encode(value) != data:
         raise WireError(WireReason.NOT_DETERMINISTIC, "the message is not in its one canonical form")
     return value
 
 
 def load(data: bytes) -> Any:
-    """Decode one CBOR item that fills the whole of data. Raises WireError(MALFORMED) and nothing else."""
+    """Decode one CBOR item that fills the whole of data. Raises WireError and nothing else."""
+    scan(data)
     try:
         return cbor2.loads(data, tag_hook=_untag)
     except WireError:
@@ -66,6 +71,8 @@ def _plain(value: Any) -> Any:
             return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
         case np.ndarray():
             return _tagged(value)
+        case Fraction():
+            return _bounded(value)
         case list() | tuple():
             return [_plain(item) for item in value]
         case _:
@@ -92,12 +99,29 @@ def _untag(tag: cbor2.CBORTag, _immutable: bool) -> Any:  # noqa: FBT001 (cbor2 
     raise WireError(WireReason.MALFORMED, "an unknown tag")
 
 
+def _bounded(value: Fraction) -> Fraction:
+    if value < 0 or max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_RATIONAL_BITS:
+        raise WireError(WireReason.SCHEMA, "a rational is negative or too long")
+    return value
+
+
 def _custom(kind: type, value: Any) -> Any:
+    if isinstance(value, Fraction) and kind is Fraction:
+        return _bounded(value)
     if isinstance(value, kind):
         return value
     raise msgspec.ValidationError(f"Expected {kind.__name__}")
 
 
-def _path_only(error: Exception) -> str:
-    """Msgspec names the field and the expected type, never the value: safe to show."""
-    return str(error) if isinstance(error, msgspec.ValidationError) else type(error).__name__
+def _harmless(error: Exception) -> str:
+    """What is wrong and where, without what the message said: msgspec quotes unknown names and literals."""
+    if isinstance(error.__cause__, WireError):
+        return error.__cause__.detail
+    if not isinstance(error, msgspec.ValidationError):
+        return type(error).__name__
+    text = str(error)
+    if text.startswith(("Expected ", "Object missing required field ")):
+        return text
+    what = "an unknown field" if "unknown field" in text else "a value that is not allowed"
+    where = re.search(r" - at `(\$[a-z_.\[\]0-9]*)`$", text)
+    return f"{what} - at `{where[1] if where else '$'}`"

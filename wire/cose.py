@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from wire.errors import WireError, WireReason
+from wire.scan import scan
 from wire.schema import MAX_MESSAGE
 
 SIGN1 = 18
@@ -30,7 +31,7 @@ def sign(payload: bytes, key: Ed25519PrivateKey, topic: str) -> bytes:
     """
     protected = cbor2.dumps({ALGORITHM: EDDSA, KEY_ID: key_id(key.public_key())}, canonical=True)
     signature = key.sign(_to_be_signed(protected, topic, payload))
-    envelope = cbor2.dumps(cbor2.CBORTag(SIGN1, [protected, {}, payload, signature]), canonical=True)
+    envelope = _close(protected, payload, signature)
     if len(envelope) > MAX_MESSAGE:
         raise WireError(WireReason.OVERSIZE, f"{len(envelope)} bytes")
     return envelope
@@ -40,7 +41,7 @@ def verify(envelope: bytes, key: Ed25519PublicKey, topic: str) -> bytes:
     """The payload, if this key signed it for this topic.
 
     Raises:
-        WireError: OVERSIZE, MALFORMED or SIGNATURE.
+        WireError: OVERSIZE, MALFORMED, NOT_DETERMINISTIC or SIGNATURE. Never anything else.
     """
     protected, payload, signature = _open(envelope)
     expected = cbor2.dumps({ALGORITHM: EDDSA, KEY_ID: key_id(key)}, canonical=True)
@@ -56,6 +57,7 @@ def verify(envelope: bytes, key: Ed25519PublicKey, topic: str) -> bytes:
 def _open(envelope: bytes) -> tuple[bytes, bytes, bytes]:
     if len(envelope) > MAX_MESSAGE:
         raise WireError(WireReason.OVERSIZE, f"{len(envelope)} bytes")
+    scan(envelope)
     try:
         outer = cbor2.loads(envelope)
     except Exception as error:  # a decoder under attack may raise anything; all of it means the same here
@@ -64,10 +66,17 @@ def _open(envelope: bytes) -> tuple[bytes, bytes, bytes]:
         raise WireError(WireReason.MALFORMED, "not a COSE_Sign1 envelope")
     match list(outer.value):
         case [bytes() as protected, {} as unprotected, bytes() as payload, bytes() as signature] if not unprotected:
+            # Bytes that no signature covers would let one observation travel as many different messages.
+            if _close(protected, payload, signature) != envelope:
+                raise WireError(WireReason.NOT_DETERMINISTIC, "the envelope is not in its one canonical form")
             return protected, payload, signature
         case _:
             raise WireError(WireReason.MALFORMED, "not a COSE_Sign1 envelope")
 
 
+def _close(protected: bytes, payload: bytes, signature: bytes) -> bytes:
+    return cbor2.dumps(cbor2.CBORTag(SIGN1, [protected, {}, payload, signature]), canonical=True)
+
+
 def _to_be_signed(protected: bytes, topic: str, payload: bytes) -> bytes:
-    return cbor2.dumps(["Signature1", protected, topic.encode(), payload], canonical=True)
+    return cbor2.dumps(["Signature1", protected, topic.encode("utf-8", "surrogatepass"), payload], canonical=True)

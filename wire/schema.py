@@ -4,6 +4,7 @@ Every struct is frozen and refuses unknown fields; ranges stand in the annotatio
 message is decoded. Shapes of arrays are checked when a Features is made, on both sides.
 """
 
+import math
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -148,12 +149,14 @@ class Features(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, eq
 
     def __post_init__(self) -> None:
         """Raise WireError(SCHEMA) where an array has a wrong dtype, shape or value."""
-        n = len(self.keypoints)
+        n = np.size(self.keypoints, 0) if np.ndim(self.keypoints) else 0
         _check_array("keypoints", self.keypoints, np.float32, (n, 5))
         _check_array("descriptors", self.descriptors, np.uint8, (n, 128))
-        _check_array("vector", self.vector, np.float32, (len(self.vector),))
+        _check_array("vector", self.vector, np.float32, (np.size(self.vector),))
         if n > MAX_KEYPOINTS or len(self.vector) > MAX_VECTOR:
             raise WireError(WireReason.SCHEMA, "too many keypoints or vector components")
+        if not math.isfinite(self.noise):
+            raise WireError(WireReason.SCHEMA, "the noise is not finite")
         if not np.isfinite(self.keypoints).all() or not np.isfinite(self.vector).all():
             raise WireError(WireReason.SCHEMA, "a keypoint or vector component is not finite")
         if self.fused != sorted(set(self.fused)):

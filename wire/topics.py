@@ -9,8 +9,11 @@ Kind = Literal["observation", "state", "health", "ack"]
 
 KINDS: tuple[str, ...] = get_args(Kind)
 VERSION = "v1"
-DEVICE_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$"
-ROOT_PATTERN = r"^[a-z0-9][a-z0-9-]{0,31}(/[a-z0-9][a-z0-9-]{0,31}){0,3}$"
+QOS: dict[Kind, Literal[0, 1]] = {"observation": 1, "state": 1, "health": 0, "ack": 1}
+RETAIN: dict[Kind, bool] = {"observation": False, "state": True, "health": False, "ack": True}
+# Python's $ also matches before a last line feed, which no topic may have.
+DEVICE_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?(?!\n)$"
+ROOT_PATTERN = r"^[a-z0-9][a-z0-9-]{0,31}(/[a-z0-9][a-z0-9-]{0,31}){0,3}(?!\n)$"
 
 
 def bucket(device: str) -> str:

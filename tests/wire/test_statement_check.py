@@ -1,0 +1,39 @@
+from fractions import Fraction
+
+import pytest
+from factories import altered, make_statement
+
+from wire.check import check
+from wire.errors import WireError, WireReason
+
+
+def test_a_statement_that_follows_from_its_numbers_passes(signed):
+    check(signed[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"epsilon": Fraction(1, 2)}, "epsilon"),
+        ({"epsilon_level": Fraction(1, 2)}, "epsilon_level"),
+        ({"slope": Fraction(1, 7)}, "slope"),
+        ({"slope_total": Fraction(0)}, "slope_total"),
+        ({"scale": 5}, "slope"),
+        ({"frame_rate": Fraction(0)}, "frame_rate"),
+        ({"frame_rate": Fraction(2)}, "unit.frames"),
+        ({"rows": 31}, "rows"),
+        ({"columns": 41}, "columns"),
+        ({"simulated": False}, "simulated"),
+    ],
+)
+def test_a_statement_that_does_not_follow_is_refused_and_its_part_named(signed, change, part):
+    observation = altered(signed[0], statement=altered(make_statement(), **change))
+    with pytest.raises(WireError) as caught:
+        check(observation)
+    assert caught.value.reason is WireReason.SCHEMA
+    assert caught.value.detail.startswith(f"statement.{part} ")
+
+
+def test_a_window_that_closes_before_it_opens_is_refused(signed):
+    with pytest.raises(WireError, match="closed"):
+        check(altered(signed[0], closed=signed[0].opened - 1))

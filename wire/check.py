@@ -1,0 +1,35 @@
+"""Whether an observation's privacy statement follows from its own numbers."""
+
+import math
+
+from wire.errors import WireError, WireReason
+from wire.schema import Observation
+
+
+def check(observation: Observation) -> None:
+    """Recompute the statement from its parts, exactly.
+
+    Proves that the arithmetic is right, not that the device did what it says.
+
+    Raises:
+        WireError: SCHEMA; it names the first part that does not follow, never a value.
+    """
+    statement, features = observation.statement, observation.features
+    unit, entropy = statement.unit, statement.entropy
+    rules = {
+        "statement.frame_rate": statement.frame_rate > 0,
+        "statement.unit.frames": unit.frames == max(1, math.ceil(unit.seconds * statement.frame_rate)),
+        "statement.slope": statement.slope * statement.scale == statement.lut.range,
+        "statement.slope_total": statement.slope <= statement.slope_total,
+        "statement.epsilon_level": statement.epsilon_level == statement.slope * unit.exposure,
+        "statement.epsilon": statement.epsilon == statement.slope_total * unit.exposure,
+        "statement.rows": statement.rows * statement.cell <= features.height,
+        "statement.columns": statement.columns * statement.cell <= features.width,
+        "statement.entropy.credit": 0 <= entropy.credit <= entropy.sample_bits,
+        "statement.simulated": statement.simulated or not entropy.simulated,
+        "statement.lut.parameter": statement.lut.name != "linear" or statement.lut.parameter == 0,
+        "closed": observation.opened <= observation.closed,
+    }
+    for part, holds in rules.items():
+        if not holds:
+            raise WireError(WireReason.SCHEMA, f"{part} does not follow from the rest of the message")
