@@ -54,11 +54,10 @@ def test_a_sleeping_chip_says_so_and_opening_wakes_it():
     assert len(set(driver.read(256))) > 100
 
 
-def test_opening_tests_the_link_over_every_value_of_the_counter():
+def test_opening_tests_the_link_over_every_value_of_the_counter_and_reads_the_status():
     bus = Recorder(EmulatedMicroRng())
     MicroRng(bus=bus).open()
-    assert bus.sent[:258] == [b"t"] * 258
-    assert b"r" not in bus.sent
+    assert bus.sent == [b"t"] * 258 + [b"U"] * 2 + [b"s"] * 2 + [b"t"] * 2
 
 
 def test_the_driver_returns_the_noise_of_the_chip_in_order_and_drops_the_pipeline_rest():

@@ -82,8 +82,9 @@ def test_a_proportion_fails_at_its_cutoff_and_not_one_sample_earlier(count, verd
     assert AdaptiveProportion(SEVEN).feed(samples) == verdict
 
 
-def test_bits_that_are_one_six_times_in_ten_fail_the_bit_prediction_and_no_other_test():
-    samples = bits_of_probability(0.6, 20 * WINDOW)
+@pytest.mark.parametrize("probability", [0.4, 0.6])
+def test_bits_that_are_one_four_or_six_times_in_ten_fail_the_bit_prediction_and_no_other_test(probability):
+    samples = bits_of_probability(probability, 20 * WINDOW)
     assert RepetitionCount(SEVEN).feed(samples) is Verdict.PASS
     assert AdaptiveProportion(SEVEN).feed(samples) is Verdict.PASS
     prediction = BitPrediction(SEVEN / 8)

@@ -167,10 +167,11 @@ def test_a_source_that_cannot_be_opened_is_absent_and_may_come_back(clock):
 def test_a_credit_that_cannot_be_believed_is_refused(clock, bits, credit):
     class Boaster(SoftwareQrng):
         def open(self):
+            super().open()
             return QrngIdentity("boaster", "b", bits, credit, raw=True, simulated=True)
 
     pool = EntropyPool(Boaster(), clock=clock)
-    with pytest.raises(EntropyUnavailable):
+    with pytest.raises(EntropyUnavailable, match="cannot be credited"):
         pool.start()
     assert pool.state is State.FAILED
 
@@ -184,6 +185,21 @@ def test_conditioning_that_gives_wrong_answers_stops_the_start(clock):
     with pytest.raises(EntropyUnavailable) as caught:
         pool.start()
     assert caught.value.reason is Reason.ENTROPY_START
+
+
+def test_a_permanent_failure_in_the_startup_samples_outweighs_a_passing_one_before_it(clock):
+    pool = EntropyPool(emulated("stuck@100+8", "stuck=3@2000+40")[1], clock=clock)
+    with pytest.raises(EntropyUnavailable):
+        pool.start()
+    assert pool.state is State.FAILED
+
+
+def test_a_passing_failure_in_the_startup_samples_gives_the_source_a_second_start(clock):
+    _, source = emulated("stuck@100+8")
+    pool = EntropyPool(source, clock=clock)
+    pool.start()
+    assert pool.state is State.HEALTHY
+    assert [len(read) for read in source.reads] == [STARTUP_SAMPLES] * 2
 
 
 def test_a_stopped_pool_can_start_again_and_tests_again(clock):
