@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from collector.errors import Reason, Rejected
 from collector.keys import ENROL
+from wire.check import check as check_statement
 from wire.codec import decode
 from wire.cose import verify
 from wire.errors import WireError, WireReason
@@ -16,8 +17,8 @@ from wire.topics import Topics, parse
 def check(topic: str, envelope: bytes, root: str, key_of: Callable[[str], Ed25519PublicKey | None]) -> Observation:
     """The observation in this envelope, if the device of this topic signed it and it keeps the contract.
 
-    In order: size, topic, device known, signature over payload and topic, schema, device named inside. Nothing of
-    the payload is parsed before its signature holds.
+    In order: size, topic, device known, signature over payload and topic, schema, device named inside, statement.
+    Nothing of the payload is parsed before its signature holds.
 
     Raises:
         WireError: OVERSIZE, TOPIC, MALFORMED, SIGNATURE, NOT_DETERMINISTIC, UNSUPPORTED or SCHEMA.
@@ -33,6 +34,7 @@ def check(topic: str, envelope: bytes, root: str, key_of: Callable[[str], Ed2551
     if observation.device != device:
         remedy = "give each device its own id and its own topic"
         raise Rejected(Reason.OTHER_DEVICE, f"`{device}` signed for another device", remedy)
+    check_statement(observation)
     return observation
 
 

@@ -55,7 +55,9 @@ def make_statement(*, simulated: bool = True) -> Statement:
     )
 
 
-def make_features(position: int, *, place: int = 1, keypoints: int = 60, jitter: float = 0.5) -> Features:
+def make_features(
+    position: int, *, place: int = 1, keypoints: int = 60, jitter: float = 0.5, fused: list[int] | None = None
+) -> Features:
     """Keypoints of one place, a little moved and noisy each time; other places share nothing."""
     scene, moved = np.random.default_rng(place), np.random.default_rng([place, position])
     xy = scene.uniform((20, 20), (WIDTH - 20, HEIGHT - 20), (keypoints, 2)) + moved.normal(0, jitter, (keypoints, 2))
@@ -73,7 +75,7 @@ def make_features(position: int, *, place: int = 1, keypoints: int = 60, jitter:
         descriptors=np.clip(noisy, 0, 255).astype(np.uint8),
         vector=(vector / np.linalg.norm(vector)).astype(np.float32),
         noise=10.0,
-        fused=[position],
+        fused=fused or [position],
     )
 
 
@@ -91,6 +93,7 @@ def make_observation(
     opened: int | None = None,
     topic: str | None = None,
     statement: Statement | None = None,
+    fused: list[int] | None = None,
 ) -> tuple[Observation, bytes]:
     """An observation and its signed envelope. Equal arguments give equal bytes."""
     opened = 1_760_000_000_000 + position * 86_400_000 if opened is None else opened
@@ -106,7 +109,7 @@ def make_observation(
         opened=opened,
         closed=opened + 86_400_000,
         statement=make_statement() if statement is None else statement,
-        features=make_features(position, place=place, keypoints=keypoints),
+        features=make_features(position, place=place, keypoints=keypoints, fused=fused),
         provenance=Provenance(software="speckled 0.1.0", camera="synthetic place", configuration=bytes(32)),
     )
     return observation, sign(encode(observation), key, topic or Topics(root, device).observation)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from collector.errors import CollectorError, StoreUnavailable
 from collector.page.live import Live, Progress
-from collector.page.view import Panel, Viewer, decimal, moment
+from collector.page.view import Panel, Viewer, decimal, factor, moment
 from collector.reader import Reader
 
 HERE = Path(__file__).parent
@@ -73,7 +73,7 @@ class _Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters.update(decimal=decimal, moment=moment)
+        self._environment.filters.update(decimal=decimal, factor=factor, moment=moment)
         self._environment.globals.update(panels=panels, progress=progress)
 
     def fleet(self, _request: Request) -> Response:

@@ -61,7 +61,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level of a device: its newest observation, how it compares with the one before, and what came earlier."""
+    """One level of a device: its newest observation, how it compares with an earlier one, and the history."""
 
     name: str
     row: Row
@@ -88,8 +88,16 @@ class Viewer:
         observation = self._observation(reader, history[0]) if history else None
         if observation is None:
             return None
-        pair = self._pair(reader, history[1], history[0]) if len(history) > 1 else None
+        pair = self._pair(reader, self._older(reader, history, observation), history[0]) if len(history) > 1 else None
         return Level(name, history[0], observation, stars_of(observation.features), pair, history)
+
+    def _older(self, reader: Reader, history: list[Row], newest: Observation) -> Row:
+        """The newest earlier window that shares no release with this one; maps of a fusing device share most of theirs."""
+        for row in history[1:]:
+            earlier = self._observation(reader, row)
+            if earlier and not set(earlier.features.fused) & set(newest.features.fused):
+                return row
+        return history[1]
 
     def _pair(self, reader: Reader, older: Row, newer: Row) -> Pair | None:
         first, second = self._observation(reader, older), self._observation(reader, newer)
@@ -127,8 +135,13 @@ def stars_of(features: Features) -> list[Star]:
 
 
 def decimal(value: Fraction, digits: int = 4) -> str:
-    """A fraction for reading beside its exact form: at least `digits` significant digits, rounded."""
+    """A fraction for reading beside its exact form, rounded to at most `digits` significant digits."""
     return f"{float(value):.{digits}g}"
+
+
+def factor(epsilon: Fraction) -> str | None:
+    """By how much ε changes odds at most, e^ε; None from ε = 10 on, where the number would comfort nobody."""
+    return f"{math.exp(epsilon):.3g}" if epsilon < 10 else None
 
 
 def moment(milliseconds: int) -> str:

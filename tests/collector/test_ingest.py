@@ -1,8 +1,9 @@
 import json
+from fractions import Fraction
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from factories import altered, make_observation
+from factories import altered, make_observation, make_statement
 
 from collector.errors import StoreUnavailable
 from collector.reader import Reader
@@ -102,6 +103,13 @@ def test_a_bad_message_is_a_dead_letter_with_its_reason_and_disturbs_nothing(
     assert stored(tmp_path) == [1, 4]
     word = decode(verify(envelope, collector_key.public_key(), topic), Acknowledgement)
     assert word.gaps == [(2, 3)]
+
+
+def test_a_statement_whose_epsilon_does_not_follow_is_a_dead_letter(ingest, key, tmp_path):
+    wrong = altered(make_statement(), epsilon=Fraction(1, 10))
+    assert ingest.take([(TOPIC, make_observation("cam-1", 1, EPOCH, key, keypoints=3, statement=wrong)[1])]) == []
+    (letter,) = letters(tmp_path).values()
+    assert (letter.reason, letter.detail.split(" ")[0]) == ("schema", "statement.epsilon")
 
 
 def test_a_message_moved_to_the_topic_of_another_enrolled_device_is_a_forgery(ingest, good, key, enrol, tmp_path):

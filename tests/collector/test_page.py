@@ -3,10 +3,11 @@ import re
 import shutil
 import socket
 import urllib.request
+from fractions import Fraction
 from urllib.parse import urlsplit
 
 import pytest
-from factories import make_observation
+from factories import altered, make_observation, make_statement
 
 from collector.errors import Exit, Unavailable
 from collector.page import PageServer, Panel, make_app
@@ -81,6 +82,25 @@ def test_a_page_without_a_store_waits_and_one_with_a_damaged_store_says_so(tmp_p
         answer, body = get(server)
     assert answer.status == 503
     assert "later.db" in body
+
+
+def test_long_numbers_are_shown_exactly(filled, page, key):
+    total = Fraction(2**100 + 1, 7**40)
+    unit = make_statement().unit
+    total = Fraction(total.numerator >> 64, total.denominator)
+    endless = altered(make_statement(), slope_total=total, epsilon=total * unit.exposure)
+    filled.add(*make_observation("cam-1", 9, EPOCH, key, statement=endless, level="x" * 64, opened=2**52))
+    filled.commit()
+    answer, body = get(page, "/device/cam-1")
+    assert answer.status == 200
+    assert str(endless.epsilon) in body
+
+
+def test_a_window_is_compared_with_the_newest_one_that_shares_no_release(filled, page, key):
+    for position, fused in ((6, [5, 6]), (7, [5, 6, 7])):
+        filled.add(*make_observation("cam-1", position, EPOCH, key, fused=fused))
+    filled.commit()
+    assert "between the windows at positions 2 and 7" in get(page, "/device/cam-1")[1]
 
 
 def test_the_stream_tells_of_a_change_within_seconds(page, filled, key):

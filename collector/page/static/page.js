@@ -31,7 +31,7 @@ async function redraw() {
 }
 
 function tellAges() {
-  for (const time of document.querySelectorAll("time")) {
+  for (const time of document.querySelectorAll("time[data-age]")) {
     const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
     if (!Number.isFinite(seconds) || seconds < 0) continue;
     time.title = time.dateTime;
