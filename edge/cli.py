@@ -1,0 +1,65 @@
+"""The console command. Each house names its subcommands as entry points, so that neither has to import the other."""
+
+import sys
+from importlib.metadata import EntryPoint, entry_points, version
+
+from edge.errors import Exit
+
+GROUP = "speckled.commands"
+ORDER = ("init", "run", "capture", "relay", "ledger", "qrng", "collector", "compare")
+
+
+def main() -> int:
+    """Run `speckled <command> ...`. Every expected error ends as one line on standard error and a documented status."""
+    commands = {point.name: point for point in entry_points(group=GROUP)}
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in {"-h", "--help", "help"}:
+        sys.stdout.write(_help(commands))
+        return Exit.OK if arguments else Exit.USAGE
+    if arguments[0] in {"-V", "--version"}:
+        sys.stdout.write(f"speckled {version('speckled')}\n")
+        return Exit.OK
+    point = commands.get(arguments[0])
+    if point is None:
+        sys.stderr.write(f"speckled: there is no command `{arguments[0]}`. Run `speckled --help` for the list.\n")
+        return Exit.USAGE
+    try:
+        return int(point.load()(arguments[1:]))
+    except KeyboardInterrupt:
+        return 130
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"speckled: the module {error.name} is not installed. Install the extra that `{point.name}` needs, "
+            f"for example: pip install 'speckled[collector]'.\n"
+        )
+        return Exit.CONFIG
+    except Exception as error:  # the border of the process: expected errors have a remedy, others keep their traceback
+        remedy = getattr(error, "remedy", None)
+        if remedy is None:
+            raise
+        sys.stderr.write(f"speckled: {error}. {_sentence(remedy)}\n")
+        return int(getattr(error, "exit", Exit.FAILED))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def _help(commands: dict[str, EntryPoint]) -> str:
+    lines = ["speckled: private descriptors from a camera, and nothing else", "", "Commands:"]
+    known = [name for name in ORDER if name in commands] + sorted(set(commands) - set(ORDER))
+    lines += [f"  {name:<10} {_SUMMARY.get(name, '')}".rstrip() for name in known]
+    lines += ["", "`speckled <command> --help` tells more. docs/exit-codes.md lists the exit statuses.", ""]
+    return "\n".join(lines)
+
+
+_SUMMARY = {
+    "init": "make a device key and a commented speckled.toml",
+    "run": "start capture and relay together",
+    "capture": "the process that sees pixels and has no network",
+    "relay": "the process that has the network and sees no pixels",
+    "ledger": "show or verify the record of every charge",
+    "qrng": "list the entropy sources of this machine",
+    "collector": "store what devices publish, acknowledge it, and show it",
+    "compare": "do two observations show the same place?",
+}

@@ -1,0 +1,128 @@
+"""The subcommands of the device side. Each takes its arguments and returns an exit status."""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import dedent
+
+from edge.config import load
+from edge.errors import Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Start capture and relay as two processes, and end both when one ends."""
+    options = _parse("run", "start capture and relay as two processes", arguments, new_epoch=True)
+    from edge.run import supervise
+
+    load(options.config)
+    return supervise(options.config, new_epoch=options.new_epoch)
+
+
+def capture(arguments: Sequence[str]) -> int:
+    """The process that sees pixels."""
+    options = _parse("capture", "camera to signed private observations; no network", arguments, new_epoch=True)
+    settings = load(options.config)
+    _log_to_stderr()
+    from edge.assemble import run_capture
+
+    run_capture(settings, new_epoch=options.new_epoch, stop=_stop_on_signals())
+    return Exit.OK
+
+
+def relay(arguments: Sequence[str]) -> int:
+    """The process that has the network."""
+    options = _parse("relay", "signed observations to the broker; no pixels", arguments)
+    settings = load(options.config)
+    _log_to_stderr()
+    from edge.assemble import run_relay
+
+    run_relay(settings, stop=_stop_on_signals())
+    return Exit.OK
+
+
+def init(arguments: Sequence[str]) -> int:
+    """Make a key pair and a commented configuration."""
+    parser = argparse.ArgumentParser("speckled init", description="make a device key and a commented speckled.toml")
+    parser.add_argument("--dir", type=Path, default=Path("/etc/speckled"), help="where to write (default %(default)s)")
+    parser.add_argument("--id", required=True, help="the device's name on the wire: a-z, 0-9 and '-', e.g. ward-3")
+    options = parser.parse_args(arguments)
+    from edge.init import make_device
+
+    for path in make_device(options.dir, options.id):
+        sys.stdout.write(f"wrote {path}\n")
+    sys.stdout.write(
+        dedent(f"""\
+        Next: copy {options.dir / "device.pub"} to the collector as <its keys directory>/{options.id}.pub,
+        copy the collector's public key to {options.dir / "collector.pub"}, name camera, entropy source and broker in
+        {options.dir / "speckled.toml"}, then start `speckled run --config {options.dir / "speckled.toml"}`.
+        """)
+    )
+    return Exit.OK
+
+
+def ledger(arguments: Sequence[str]) -> int:
+    """Show or verify the record of every charge."""
+    parser = argparse.ArgumentParser("speckled ledger", description="the record of every charge")
+    parser.add_argument("what", choices=["show", "verify"])
+    _config_option(parser)
+    options = parser.parse_args(arguments)
+    from edge.assemble import ledger_path
+    from edge.privacy.ledger import read_entries
+
+    entries = read_entries(ledger_path(load(options.config)))
+    if options.what == "show":
+        for entry in entries:
+            sys.stdout.write(json.dumps(entry, sort_keys=True) + "\n")
+    else:
+        charges = sum(entry["kind"] == "charge" for entry in entries)
+        sys.stdout.write(f"the chain is whole: {len(entries)} entries, {charges} charges\n")
+    return Exit.OK
+
+
+def qrng(arguments: Sequence[str]) -> int:
+    """List the entropy sources of this machine."""
+    parser = argparse.ArgumentParser("speckled qrng", description="the entropy sources of this machine")
+    parser.add_argument("what", choices=["list"])
+    parser.parse_args(arguments)
+    from drivers.qrng.discover import discover
+
+    found = discover()
+    for source in found:
+        sys.stdout.write(f"{source}\n")
+    if not found:
+        sys.stdout.write("no entropy source found; docs/entropy.md lists what can be connected\n")
+    return Exit.OK if found else Exit.UNAVAILABLE
+
+
+def _parse(name: str, about: str, arguments: Sequence[str], *, new_epoch: bool = False) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(f"speckled {name}", description=about)
+    _config_option(parser)
+    if new_epoch:
+        parser.add_argument(
+            "--new-epoch", action="store_true", help="begin a new epoch of the ledger after the settings have changed"
+        )
+    return parser.parse_args(arguments)
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, default=Path("/etc/speckled/speckled.toml"), help="settings (default %(default)s)"
+    )
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -1,0 +1,222 @@
+"""The settings of one device, as they stand in speckled.toml."""
+
+import hashlib
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edge.errors import ConfigError, Reason
+from wire.broker import BrokerOptions
+from wire.schema import DeviceId
+from wire.settings import SettingsError, read_settings
+from wire.topics import ROOT_PATTERN
+
+Size = Annotated[int, Meta(ge=16, le=8192)]
+Rate = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(/[0-9]{1,9}|\.[0-9]{1,9})?$")]
+
+
+class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who the device is. `key` is secret and read by capture only; the relay reads `public_key`."""
+
+    id: DeviceId
+    key: str = "device.key"
+    public_key: str = "device.pub"
+
+
+class Picamera2Settings(
+    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="picamera2"
+):
+    """A Raspberry Pi camera. `stream`: `raw` sums sensor pixels ourselves, `luma` trusts the image processor."""
+
+    width: Size = 640
+    height: Size = 480
+    number: Annotated[int, Meta(ge=0)] = 0
+    stream: Literal["luma", "raw"] = "luma"
+    exposure_us: Annotated[int, Meta(ge=1)] = 20_000
+    gain: Annotated[float, Meta(ge=1)] = 1.0
+
+
+class OpenCvSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="opencv"):
+    """A webcam (`source` is its number), a video file, or an RTSP address."""
+
+    source: int | str
+    width: Size | None = None
+    height: Size | None = None
+    live: bool = True
+
+
+class FolderSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="folder"):
+    """A folder of images, in the order of their names."""
+
+    path: str
+    repeat: bool = False
+
+
+class SyntheticSettings(
+    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="synthetic"
+):
+    """A drawn place with people walking through it. `seed` chooses the place, `people` who comes."""
+
+    width: Size = 640
+    height: Size = 480
+    seed: int = 1
+    people: int = 1
+    visit_frames: Annotated[int, Meta(ge=1)] = 2
+    frames: Annotated[int, Meta(ge=1)] | None = None
+
+
+CameraSettings = Picamera2Settings | OpenCvSettings | FolderSettings | SyntheticSettings
+
+
+class DiscoverSettings(
+    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="discover"
+):
+    """The first real source found on this machine; never an emulated or software one."""
+
+
+class MicroRngSettings(
+    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="microrng"
+):
+    """A TectroLabs MicroRNG on SPI."""
+
+    device: str = "/dev/spidev0.0"
+    speed_hz: Annotated[int, Meta(ge=10_000, le=60_000_000)] = 250_000
+
+
+class CharacterSettings(
+    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="character"
+):
+    """A character device that gives random bytes: the kernel's hwrng, a Quantis."""
+
+    path: str = "/dev/hwrng"
+
+
+class SoftwareSettings(
+    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="software"
+):
+    """The operating system's generator. Every observation says `simulated`."""
+
+
+class EmulatedSettings(
+    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="emulated-microrng"
+):
+    """A MicroRNG that exists in software only, with a fault if one is named. Every observation says `simulated`."""
+
+    fault: str | None = None
+
+
+QrngSettings = DiscoverSettings | MicroRngSettings | CharacterSettings | SoftwareSettings | EmulatedSettings
+
+
+class PrivacySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is promised. `residual` is τ in grey levels, 0 for absolute windows only."""
+
+    profile: str = "place"
+    frames_per_second: Rate = "1"
+    lut: Literal["linear", "log"] = "log"
+    residual: Annotated[int, Meta(ge=0, le=127)] = 32
+    fuse: Annotated[int, Meta(ge=1, le=64)] = 1
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames per second at most, exact."""
+        return Fraction(self.frames_per_second)
+
+
+class CaptureSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where capture keeps its ledger and its past releases, and how many of those."""
+
+    state: str = "/var/lib/speckled/capture"
+    keep_releases: Annotated[int, Meta(ge=1, le=4096)] = 64
+    require_locked_memory: bool = True
+
+
+class RelaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the relay listens for capture and keeps its outbox."""
+
+    socket: str = "/run/speckled/relay.sock"
+    state: str = "/var/lib/speckled/relay"
+    health_seconds: Annotated[float, Meta(gt=0)] = 30.0
+    resend_seconds: Annotated[float, Meta(gt=0)] = 30.0
+
+
+class MqttSettings(BrokerOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The broker, the root of the topics, and the key of the collector whose word frees the outbox."""
+
+    root: Annotated[str, Meta(pattern=ROOT_PATTERN)] = "speckled"
+    collector_key: str = "collector.pub"
+
+
+class SimulationSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How many times faster than life frames are taken. Only a simulated camera may be hurried."""
+
+    speedup: Annotated[int, Meta(ge=1, le=10**9)] = 1
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """speckled.toml as a whole. Relative paths are relative to the file."""
+
+    device: DeviceSettings
+    camera: CameraSettings
+    qrng: QrngSettings = DiscoverSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    capture: CaptureSettings = CaptureSettings()
+    relay: RelaySettings = RelaySettings()
+    mqtt: MqttSettings = MqttSettings()
+    simulation: SimulationSettings = SimulationSettings()
+
+
+def load(path: Path) -> Settings:
+    """Read speckled.toml and make its paths absolute.
+
+    Raises:
+        ConfigError: with the key, what is wrong with it and a suggestion.
+    """
+    try:
+        settings = read_settings(path, Settings)
+    except SettingsError as error:
+        raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
+    if not _is_rate(settings.privacy.frames_per_second):
+        raise ConfigError(
+            Reason.CONFIG,
+            f"{path}: frames_per_second is not a rate above zero - at `$.privacy`",
+            'give a rate such as "1" or "1/600"',
+        )
+    return _absolute(settings, path.resolve().parent)
+
+
+def _is_rate(text: str) -> bool:
+    try:
+        return Fraction(text) > 0
+    except ZeroDivisionError:
+        return False
+
+
+def configuration_hash(settings: Settings) -> bytes:
+    """SHA-256 over everything that the privacy statement depends on; a ledger epoch is bound to it."""
+    parts = msgspec.to_builtins([settings.device.id, settings.camera, settings.privacy, settings.simulation])
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).digest()
+
+
+def _absolute(settings: Settings, base: Path) -> Settings:
+    def fix(struct: Struct, *names: str) -> Struct:
+        found = {name: getattr(struct, name) for name in names}
+        return msgspec.structs.replace(struct, **{k: str(base / v) for k, v in found.items() if isinstance(v, str)})
+
+    camera: Struct = settings.camera
+    if isinstance(camera, FolderSettings):
+        camera = fix(camera, "path")
+    elif isinstance(camera, OpenCvSettings) and isinstance(camera.source, str) and "://" not in camera.source:
+        camera = fix(camera, "source")
+    return msgspec.structs.replace(
+        settings,
+        device=fix(settings.device, "key", "public_key"),
+        camera=camera,
+        capture=fix(settings.capture, "state"),
+        relay=fix(settings.relay, "socket", "state"),
+        mqtt=fix(settings.mqtt, "collector_key", "password_file", "ca_file", "certificate_file", "key_file"),
+    )

@@ -1,0 +1,72 @@
+"""A new device: its key pair and a commented configuration to edit."""
+
+import re
+from pathlib import Path
+
+from edge.errors import ConfigError, Reason
+from edge.keys import make_key_pair
+from wire.topics import DEVICE_PATTERN
+
+TEMPLATE = """\
+# speckled: settings of one device. Relative paths are relative to this file. docs/configuration.md tells more.
+
+[device]
+id = "{device}"
+key = "device.key"             # secret, read by capture only
+public_key = "device.pub"
+
+[camera]
+driver = "picamera2"           # or opencv, folder, synthetic
+width = 640
+height = 480
+stream = "luma"                # "raw" sums sensor pixels itself, and needs no trust in the image processor
+exposure_us = 20000
+gain = 1.0
+
+[qrng]
+driver = "discover"            # the first real source found; or microrng, character
+# software and emulated-microrng work anywhere, and mark every observation as simulated
+
+[privacy]
+profile = "place"              # docs/privacy.md has the table of profiles
+frames_per_second = "1"        # a maximum; the privacy unit counts on it
+lut = "log"
+residual = 32                  # background subtraction inside the guarantee; 0 turns it off
+fuse = 1                       # how many past releases are combined in one map
+
+[capture]
+state = "/var/lib/speckled/capture"
+
+[relay]
+socket = "/run/speckled/relay.sock"
+state = "/var/lib/speckled/relay"
+
+[mqtt]
+host = "127.0.0.1"
+port = 1883
+root = "speckled"
+protocol = "5"                 # or "3.1.1"
+# username = "{device}"
+# password_file = "mqtt.password"
+# ca_file = "ca.pem"           # turns TLS on
+collector_key = "collector.pub"
+"""
+
+
+def make_device(folder: Path, device: str) -> list[Path]:
+    """Write `device.key`, `device.pub` and `speckled.toml` into a folder. Never overwrites; returns the paths.
+
+    Raises:
+        ConfigError: the id cannot be used in a topic, or a file exists already.
+    """
+    if not re.match(DEVICE_PATTERN, device):
+        raise ConfigError(
+            Reason.CONFIG, f"`{device}` cannot be a device id", "use 1 to 32 of a-z, 0-9 and '-', such as ward-3"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "speckled.toml"
+    if settings.exists():
+        raise ConfigError(Reason.CONFIG, f"{settings} exists", "choose another --dir, or move the old files away")
+    make_key_pair(folder / "device.key", folder / "device.pub")
+    settings.write_text(TEMPLATE.format(device=device), encoding="utf-8")
+    return [folder / "device.key", folder / "device.pub", settings]

@@ -1,0 +1,69 @@
+"""The device's Ed25519 key pair, as PEM files."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from edge.errors import ConfigError, Reason
+
+
+def make_key_pair(private: Path, public: Path) -> None:
+    """Write a new key pair; the private file is readable by its owner only. Never overwrites.
+
+    Raises:
+        ConfigError: KEY, where one of the files exists or cannot be written.
+    """
+    key = Ed25519PrivateKey.generate()
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    _write(private, secret, 0o600)
+    _write(public, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
+
+
+def read_private_key(path: Path) -> Ed25519PrivateKey:
+    """The device's signing key. Raises ConfigError(KEY)."""
+    key = _load(path, lambda data: load_pem_private_key(data, password=None))
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _unusable(path, "not an Ed25519 private key")
+    return key
+
+
+def read_public_key(path: Path) -> Ed25519PublicKey:
+    """A public key of the device or of the collector. Raises ConfigError(KEY)."""
+    key = _load(path, load_pem_public_key)
+    if not isinstance(key, Ed25519PublicKey):
+        raise _unusable(path, "not an Ed25519 public key")
+    return key
+
+
+def _load(path: Path, parse: Callable[[bytes], object]) -> object:
+    try:
+        return parse(path.read_bytes())
+    except OSError as error:
+        raise _unusable(path, error.strerror or "unreadable") from None
+    except ValueError:
+        raise _unusable(path, "not a PEM key") from None
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        raise _unusable(path, error.strerror or "unwritable") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _unusable(path: Path, why: str) -> ConfigError:
+    return ConfigError(Reason.KEY, f"{path}: {why}", "make a device key with `speckled init`, or name the right file")

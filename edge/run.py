@@ -1,0 +1,72 @@
+"""Capture and relay side by side, for development and for machines without systemd."""
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from edge.errors import Exit
+
+PATIENCE = 10.0
+"""Seconds that a process has to end after it was asked to."""
+
+
+def supervise(config: Path, *, new_epoch: bool = False) -> int:
+    """Start the relay, then capture; when one fails or a signal comes, end the other.
+
+    A camera that has no more frames ends capture with status 0; the relay then goes on delivering until a signal.
+    Returns the status of the process that ended first, 0 after a signal.
+    """
+    asked = threading.Event()
+    changed = threading.Event()
+
+    def ask(*_: object) -> None:
+        asked.set()
+        changed.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    children = {"relay": _start("relay", config)}
+    children["capture"] = _start("capture", config, *(["--new-epoch"] if new_epoch else []))
+    for child in children.values():
+        threading.Thread(target=_wait, args=(child, changed), daemon=True).start()
+    status = _until_one_fails(children, asked, changed)
+    _end(list(children.values()))
+    return Exit.OK if asked.is_set() else status
+
+
+def _start(command: str, config: Path, *more: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "edge", command, "--config", str(config), *more])
+
+
+def _wait(child: subprocess.Popen[bytes], changed: threading.Event) -> None:
+    child.wait()
+    changed.set()
+
+
+def _until_one_fails(
+    children: dict[str, subprocess.Popen[bytes]], asked: threading.Event, changed: threading.Event
+) -> int:
+    while True:
+        changed.wait()
+        changed.clear()
+        if asked.is_set():
+            return Exit.OK
+        relay, capture = children["relay"].poll(), children["capture"].poll()
+        if capture:
+            return capture
+        if relay is not None:
+            return relay
+
+
+def _end(children: list[subprocess.Popen[bytes]]) -> None:
+    """Capture first, so that the relay can still take what capture hands over at its end."""
+    for child in reversed(children):
+        if child.poll() is None:
+            child.terminate()
+        try:
+            child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

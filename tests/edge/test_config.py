@@ -1,0 +1,77 @@
+import msgspec
+import pytest
+
+from edge.config import SyntheticSettings, configuration_hash, load
+from edge.errors import ConfigError, Exit
+from edge.init import make_device
+
+MINIMAL = """
+[device]
+id = "ward-3"
+[camera]
+driver = "synthetic"
+"""
+
+
+def settings_file(tmp_path, text):
+    path = tmp_path / "speckled.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_minimal_file_is_enough_and_paths_are_relative_to_it(tmp_path):
+    settings = load(settings_file(tmp_path, MINIMAL + '[capture]\nstate = "here"\n'))
+    assert isinstance(settings.camera, SyntheticSettings)
+    assert settings.capture.state == str(tmp_path / "here")
+    assert settings.device.key == str(tmp_path / "device.key")
+    assert settings.relay.state == "/var/lib/speckled/relay"
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "remedy"),
+    [
+        (MINIMAL + "[privacy]\nprofil = 'place'\n", "unknown field `profil` - at `$.privacy`", "`profile`"),
+        (MINIMAL + "[zzz]\n", "unknown field `zzz`", "remove the key"),
+        (MINIMAL + "[privacy]\nresidual = 'many'\n", "$.privacy.residual", "correct the value"),
+        (MINIMAL + "[privacy]\nframes_per_second = '0'\n", "not a rate above zero", "1/600"),
+        (MINIMAL + "[privacy]\nframes_per_second = '1/0'\n", "not a rate above zero", "1/600"),
+        ("[device]\nid = 'Ward 3'\n[camera]\ndriver = 'synthetic'\n", "$.device.id", "correct the value"),
+        ("[device]\nid = 'a'\n[camera]\ndriver = 'webcam'\n", "$.camera", "correct the value"),
+        ("[device\n", "line 1", "TOML"),
+    ],
+)
+def test_a_bad_setting_is_one_clear_line_with_a_remedy(tmp_path, text, says, remedy):
+    with pytest.raises(ConfigError) as caught:
+        load(settings_file(tmp_path, text))
+    assert says in str(caught.value)
+    assert remedy in caught.value.remedy
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit is Exit.CONFIG
+
+
+def test_a_missing_file_is_a_configuration_error(tmp_path):
+    with pytest.raises(ConfigError, match="No such file"):
+        load(tmp_path / "absent.toml")
+
+
+def test_the_hash_follows_what_the_promise_depends_on_and_nothing_else(tmp_path):
+    settings = load(settings_file(tmp_path, MINIMAL))
+    moved = msgspec.structs.replace(settings, relay=msgspec.structs.replace(settings.relay, state="/elsewhere"))
+    weaker = msgspec.structs.replace(settings, privacy=msgspec.structs.replace(settings.privacy, profile="map-day"))
+    assert configuration_hash(settings) == configuration_hash(moved)
+    assert configuration_hash(settings) != configuration_hash(weaker)
+
+
+def test_init_writes_a_configuration_that_loads_and_a_key_for_its_owner_only(tmp_path):
+    key, public, path = make_device(tmp_path, "ward-3")
+    assert load(path).device.id == "ward-3"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert public.read_text().startswith("-----BEGIN PUBLIC KEY-----")
+
+
+def test_init_never_overwrites(tmp_path):
+    make_device(tmp_path, "ward-3")
+    before = (tmp_path / "device.key").read_bytes()
+    with pytest.raises(ConfigError, match="exists"):
+        make_device(tmp_path, "ward-3")
+    assert (tmp_path / "device.key").read_bytes() == before
