@@ -94,7 +94,7 @@ class Service:
                 log.warning("disconnected from the broker: %s", reason)
             case Subscribed(accepted=False, reason=reason):
                 log.error("the broker refuses a subscription: %s; let the collector read observation topics", reason)
-            case Published(accepted=False, reason=reason):
+            case Published(accepted=False, reason=reason, code=code) if code > 0:
                 log.warning("the broker refuses an acknowledgement: %s; let the collector write ack topics", reason)
             case _:
                 pass

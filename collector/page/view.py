@@ -92,7 +92,7 @@ class Viewer:
         return Level(name, history[0], observation, stars_of(observation.features), pair, history)
 
     def _older(self, reader: Reader, history: list[Row], newest: Observation) -> Row:
-        """The newest earlier window that shares no release with this one; maps of a fusing device share most of theirs."""
+        """The newest earlier window without a release of this one: maps that a device fuses share most of theirs."""
         for row in history[1:]:
             earlier = self._observation(reader, row)
             if earlier and not set(earlier.features.fused) & set(newest.features.fused):

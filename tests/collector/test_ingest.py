@@ -4,6 +4,8 @@ from fractions import Fraction
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from factories import altered, make_observation, make_statement
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from collector.errors import StoreUnavailable
 from collector.reader import Reader
@@ -167,6 +169,16 @@ def test_the_state_of_an_enrolled_device_is_remembered_and_rubbish_is_not(ingest
     with Reader(tmp_path / "collector.db") as reader:
         assert [(row.device, row.state) for row in reader.devices()] == [("cam-1", "online")]
         assert reader.letters() == []
+
+
+LEVELS = st.sampled_from(["speckled", "v1", "cam-1", "observation", "state", "ack", "+", "", "\n", "é", "a/b"])
+TOPICS = st.text(st.characters(exclude_categories=["Cs"]), max_size=80) | st.lists(LEVELS, max_size=7).map("/".join)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(topic=TOPICS | st.just(TOPIC), payload=st.binary(max_size=200))
+def test_no_bytes_on_no_topic_stop_the_collector(ingest, topic, payload):
+    assert ingest.take([(topic, payload)]) == []
 
 
 def test_a_dead_letter_never_quotes_the_message(ingest, key, tmp_path):
