@@ -195,7 +195,7 @@ def _words(first: Named, second: Named, comparison: Comparison) -> list[str]:
     ]
     if comparison.consistent:
         median, most = comparison.moved
-        lines.append(f"  agreeing keypoints lie {median:.1f} px apart in the middle, {most:.1f} px at most")
+        lines.append(f"  agreeing keypoints lie {median:.1f} px apart (median), {most:.1f} px at most")
     if comparison.cosine is not None:
         lines.append(f"  grid vectors: cosine {comparison.cosine:.2f}")
     if comparison.shared and first.observation.receipt.epoch == second.observation.receipt.epoch:

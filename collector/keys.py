@@ -90,7 +90,8 @@ def _write(path: Path, data: bytes, mode: int) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
-        raise _unusable(path, error.strerror or "unwritable") from None
+        remedy = "choose an empty, writable directory with --dir; existing keys are never overwritten"
+        raise ConfigError(Reason.KEY, f"{path}: {error.strerror}", remedy) from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()

@@ -117,7 +117,12 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     except (sqlite3.Error, CollectorError) as error:
         if database is not None:
             database.close()
-        raise error if isinstance(error, CollectorError) else trouble(path, error) from None
+        if isinstance(error, CollectorError):
+            raise
+        if not path.exists():
+            remedy = "name the collector's store with --store, or its settings with --config"
+            raise StoreUnavailable(Reason.STORE_IO, f"{path}: there is no store", remedy) from None
+        raise trouble(path, error) from None
     return database
 
 
