@@ -1,4 +1,3 @@
-import importlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -10,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera.base import CameraIdentity
+from drivers.camera.installation import import_picamera2
 from drivers.camera.plane import Plane, check_plane
 from drivers.errors import CameraError, CameraReason
 
-_INSTALL = (
-    "Run: sudo apt install python3-picamera2 --no-install-recommends (and make the venv with --system-site-packages)."
-)
 _SETTLE_SECONDS = 5.0
 _DRIFT = 0.01
 _RAW_FORMAT = re.compile(r"S?(?P<order>[RGB]{4}|R)(?P<bits>8|10|12|14|16)")
@@ -88,7 +85,7 @@ class Picamera2Camera:
         Raises CameraError: NOT_INSTALLED, NOT_FOUND, DENIED, BUSY, TIMEOUT, BAD_SOURCE (a size, format or control
         that this camera does not have).
         """
-        self._module = self._given or _import_picamera2()
+        self._module = self._given or import_picamera2()
         cameras = self._module.Picamera2.global_camera_info()
         if self._number >= len(cameras):
             raise CameraError(
@@ -323,31 +320,3 @@ def _unopened(text: str) -> CameraError:
     return CameraError(
         CameraReason.BAD_SOURCE, f"libcamera refuses the camera's settings: {text}", "Check width, height and stream."
     )
-
-
-def _import_picamera2() -> Any:
-    """The real module. Tells apart: not installed, built for another numpy, and hidden by a foreign `kms`."""
-    _refuse_foreign_kms()
-    try:
-        return importlib.import_module("picamera2")
-    except ImportError:
-        raise CameraError(CameraReason.NOT_INSTALLED, "picamera2 is not installed for this Python", _INSTALL) from None
-    except ValueError:
-        # "numpy.dtype size changed": simplejpeg of the system was built for numpy 1 (picamera2 issue 1211).
-        raise CameraError(
-            CameraReason.NOT_INSTALLED,
-            "picamera2 was built for another numpy",
-            "Run in the venv: pip install --force-reinstall simplejpeg",
-        ) from None
-
-
-def _refuse_foreign_kms() -> None:
-    """picamera2 imports `kms` before pykms; the package index has an unrelated package of that name."""
-    try:
-        kms = importlib.import_module("kms")
-    except ImportError:
-        return
-    if not hasattr(kms, "PixelFormat"):
-        raise CameraError(
-            CameraReason.NOT_INSTALLED, "the module kms is a foreign package, not kms++", "Run: pip uninstall kms"
-        )
