@@ -12,7 +12,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Annotated, Literal
@@ -24,13 +23,38 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from wire.events import (
+    NO_SUBSCRIBERS,
+    NOT_SENT,
+    Connected,
+    Disconnected,
+    Event,
+    Message,
+    Published,
+    Refused,
+    Subscribed,
+    Will,
+)
 from wire.schema import MAX_MESSAGE
 from wire.settings import SettingsError
 
+__all__ = [
+    "NOT_SENT",
+    "NO_SUBSCRIBERS",
+    "Broker",
+    "BrokerOptions",
+    "Connected",
+    "Disconnected",
+    "Event",
+    "Message",
+    "Published",
+    "Refused",
+    "Subscribed",
+    "Will",
+]
+
 log = logging.getLogger("speckled.broker")
 
-NO_SUBSCRIBERS = 0x10
-"""MQTT 5, table 3-4: the broker took the message and had nobody to give it to."""
 CREDENTIALS = frozenset({0x86, 0x87, 0x8A, 0x8C})
 """MQTT 5, table 3-1: bad user name or password, not authorized, banned, bad authentication method."""
 UNLIMITED = 65535
@@ -61,75 +85,6 @@ class BrokerOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     key_file: str | None = None
     keepalive: Annotated[int, Meta(ge=5, le=3600)] = 30
     session_expiry: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 7 * 86400
-
-
-@dataclass(frozen=True, slots=True)
-class Will:
-    """What the broker publishes, retained, when the client vanishes without saying goodbye."""
-
-    topic: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The broker accepted us and the subscriptions are on their way.
-
-    The caller keeps at most `receive_maximum` of its QoS 1 messages unanswered.
-    """
-
-    session_present: bool
-    receive_maximum: int
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnected:
-    """A connection ended, or an attempt to connect failed. Every publish without a Published is void."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The broker answered and turned us away. `credentials`: because of who we are, so trying again will not help."""
-
-    reason: str
-    credentials: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message on a subscribed topic. The topic is empty where it is not UTF-8."""
-
-    topic: str
-    payload: bytes
-    mid: int
-    qos: int
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The broker's answer to a publish. MQTT 3.1.1 has no way to say no, so there `accepted` is always true.
-
-    accepted: the reason code is below 0x80. `code` is that reason code, NO_SUBSCRIBERS among them; -1 where the message
-    was not sent because there was no connection.
-    """
-
-    mid: int
-    accepted: bool
-    reason: str
-    code: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribed:
-    """The broker's answer to our subscriptions: whether it granted all of them."""
-
-    accepted: bool
-    reason: str
-
-
-Event = Connected | Disconnected | Refused | Message | Published | Subscribed
 
 
 class Broker:
@@ -216,7 +171,7 @@ class Broker:
             if self._connection is connection:
                 return mid
         mid = next(self._unsent)
-        self._events.put(Published(mid, accepted=False, reason="there is no connection", code=-1))
+        self._events.put(Published(mid, accepted=False, reason="there is no connection", code=NOT_SENT))
         return mid
 
     def acknowledge(self, message: Message) -> None:

@@ -1,0 +1,225 @@
+"""What the collector has not yet said it holds, on disk (SQLite, WAL, every commit synced)."""
+
+import logging
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.errors import Reason, RelayError
+from wire.schema import Acknowledgement
+
+log = logging.getLogger("speckled.relay")
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE observation (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    epoch BLOB NOT NULL CHECK (length(epoch) = 16),
+    position INTEGER NOT NULL CHECK (position > 0),
+    envelope BLOB NOT NULL,
+    UNIQUE (epoch, position)
+) STRICT;
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+"""
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class Equivocation(Exception):
+    """Two different observations for one position of the ledger: the second is not kept."""
+
+
+class OutboxDamaged(RelayError):
+    """The file was found damaged while it was in use. Opening it again sets it aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One row that awaits its acknowledgement. `id` grows in the order of acceptance and is never used again."""
+
+    id: int
+    epoch: bytes
+    position: int
+
+
+class Outbox:
+    """The durable queue between capture and the collector. For one thread.
+
+    A row leaves it by a covering acknowledgement only. After a restart everything in it counts as never sent.
+    A damaged file is set aside under a name ending in `.corrupt-<n>` and a new one is begun.
+
+    Raises:
+        RelayError: OUTBOX, where the file cannot be used and is not damaged: no right, no space, a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._uncommitted: Counter[str] = Counter()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._errors():
+            try:
+                self._database = _open(path)
+            except sqlite3.DatabaseError as error:
+                if not _damaged(error):
+                    raise
+                aside = _set_aside(path)
+                log.error("the outbox was damaged and is now %s; what it held was not all delivered", aside)
+                self._database = _open(path)
+
+    def put(self, epoch: bytes, position: int, envelope: bytes) -> Waiting | None:
+        """Keep one observation; it is on the disk when this returns. None where these very bytes are here already.
+
+        Raises:
+            Equivocation: the position holds other bytes.
+            RelayError: OUTBOX, where it could not be written; nothing has changed then.
+        """
+        with self._transaction() as database:
+            query = "SELECT envelope FROM observation WHERE epoch = ? AND position = ?"
+            held = database.execute(query, (epoch, position)).fetchone()
+            if held is None:
+                query = "INSERT INTO observation (epoch, position, envelope) VALUES (?, ?, ?)"
+                row = database.execute(query, (epoch, position, envelope)).lastrowid or 0
+                self.count("accepted")
+                return Waiting(row, epoch, position)
+        if held[0] != envelope:
+            raise Equivocation
+        return None
+
+    def acknowledged(self, word: Acknowledgement) -> list[int]:
+        """Free every row that the collector's word covers; their ids."""
+        query = "DELETE FROM observation WHERE epoch = ? AND position BETWEEN ? AND ? RETURNING id"
+        freed: list[int] = []
+        with self._transaction() as database:
+            for first, last in _covered(word):
+                freed += [row[0] for row in database.execute(query, (word.epoch, first, last))]
+            self.count("acknowledged", len(freed))
+        return freed
+
+    def waiting(self) -> list[Waiting]:
+        """Everything that awaits its acknowledgement, in the order of acceptance."""
+        with self._errors():
+            rows = self._database.execute("SELECT id, epoch, position FROM observation ORDER BY id")
+            return [Waiting(*row) for row in rows]
+
+    def envelope(self, row: int) -> bytes:
+        """The envelope of one waiting row. Raises KeyError where it has been freed."""
+        with self._errors():
+            found = self._database.execute("SELECT envelope FROM observation WHERE id = ?", (row,)).fetchone()
+        if found is None:
+            raise KeyError(row)
+        return bytes(found[0])
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter. It reaches the disk with the next transaction."""
+        self._uncommitted[name] += by
+
+    def counters(self) -> Counter[str]:
+        """All counters since the file was made."""
+        with self._errors():
+            stored = Counter(dict(self._database.execute("SELECT name, value FROM counter")))
+        return stored + self._uncommitted
+
+    def close(self) -> None:
+        """Write the counters and let go of the file."""
+        try:
+            with self._transaction():
+                pass
+        finally:
+            self._database.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, synced at the end, and the counters with it."""
+        before = self._uncommitted.copy()
+        with self._errors():
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+                yield self._database
+                query = (
+                    "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
+                )
+                self._database.executemany(query, [item for item in self._uncommitted.items() if item[1]])
+                self._database.execute("COMMIT")
+                self._uncommitted.clear()
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                self._uncommitted = before
+                raise
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _unusable(self._path, error) from None
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # Transactions are begun by hand: sqlite3's own would not cover the SELECT before an INSERT.
+    database = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    try:
+        _prepare(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+        raise _Damage
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif version != VERSION:
+        raise sqlite3.NotSupportedError(f"it is of version {version}, this program writes {VERSION}")
+
+
+class _Damage(sqlite3.DatabaseError):
+    """The integrity check found something."""
+
+
+def _damaged(error: sqlite3.DatabaseError) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, _Damage) or (code is not None and code & 0xFF in DAMAGED)
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename the database with its log, so that whoever repairs it has both."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _covered(word: Acknowledgement) -> Iterator[tuple[int, int]]:
+    """The inclusive ranges between the gaps."""
+    first = word.since
+    for gap_first, gap_last in word.gaps:
+        if first < gap_first:
+            yield first, gap_first - 1
+        first = gap_last + 1
+    if first <= word.upto:
+        yield first, word.upto
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> RelayError:
+    detail = f"{path}: {error}"
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in DAMAGED:
+        return OutboxDamaged(Reason.OUTBOX, detail, "restart the relay: it sets the file aside and begins a new one")
+    if code == sqlite3.SQLITE_FULL:
+        remedy = f"free some space for {path.parent}; capture keeps what it could not hand over"
+    else:
+        remedy = f"let this user write to {path.parent}, and give it space"
+    return RelayError(Reason.OUTBOX, detail, remedy)

@@ -1,0 +1,269 @@
+"""The process that has the network: takes envelopes from capture, keeps them, and delivers them."""
+
+import logging
+import os
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from edge.errors import BrokerRefused, ConfigError, Reason, RelayError
+from edge.relay.deliver import Delivery, Patience
+from edge.relay.guard import Guard, GuardRefusal, RateBudget
+from edge.relay.inbox import Inbox
+from edge.relay.link import ACCEPTED, Listener, Reply, Status, inherited_socket
+from edge.relay.outbox import Equivocation, Outbox, OutboxDamaged
+from edge.relay.troubles import Troubles
+from wire.broker import (
+    Broker,
+    BrokerOptions,
+    Connected,
+    Disconnected,
+    Event,
+    Message,
+    Published,
+    Refused,
+    Subscribed,
+    Will,
+)
+from wire.errors import WireError
+from wire.schema import Health, State
+from wire.settings import SettingsError
+from wire.topics import Topics
+
+log = logging.getLogger("speckled.relay")
+
+PULSE = 0.25
+"""Seconds between two looks at the clock and at whether to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayOptions:
+    """Everything the relay is told.
+
+    device, root: name the topics. socket: where capture connects; users: further user ids that may. outbox: the
+    database file. device_key: what capture signs with; collector_key: what acknowledgements are signed with.
+    software: for the birth message. health_seconds: between two health messages.
+    """
+
+    device: str
+    root: str
+    socket: Path
+    outbox: Path
+    device_key: Ed25519PublicKey
+    collector_key: Ed25519PublicKey
+    broker: BrokerOptions
+    software: str
+    health_seconds: float = 30.0
+    patience: Patience = field(default_factory=Patience)
+    budget: RateBudget = field(default_factory=RateBudget)
+    users: frozenset[int] = frozenset()
+
+
+class Relay:
+    """Listener, guard, outbox and broker in one loop, in one thread.
+
+    Raises:
+        ConfigError: a password or TLS file cannot be used, or device or root cannot be a topic.
+        RelayError: RELAY, OUTBOX: the socket or the outbox cannot be used.
+    """
+
+    def __init__(
+        self,
+        options: RelayOptions,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._session = secrets.token_hex(8)
+        self._troubles = Troubles(clock)
+        self._inbox = Inbox()
+        try:
+            self._topics = Topics(options.root, options.device)
+            self._broker = self._make_broker(jitter)
+        except (WireError, SettingsError) as error:
+            raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
+        self._guard = Guard(self._topics, options.device_key, budget=options.budget, clock=clock)
+        self._outbox = Outbox(options.outbox)
+        self._delivery = Delivery(
+            self._outbox,
+            topics=self._topics,
+            collector=options.collector_key,
+            patience=options.patience,
+            clock=clock,
+            jitter=jitter,
+        )
+        inherited = inherited_socket(os.environ)
+        self._listener = Listener(options.socket, users=options.users, inherited=inherited)
+        self._listener.watch(self._inbox.descriptor)
+        self._connected_once = False
+        self._birth: int | None = None
+        self._receive_maximum = 0
+        self._next_health = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Take, keep and deliver until `stop` is set. What is not acknowledged by then stays in the outbox.
+
+        Raises:
+            BrokerRefused: the broker turned this device away before it had ever let it in.
+            RelayError: OUTBOX, where the outbox has become unusable.
+        """
+        log.info("relay of %s: %d observations wait in the outbox", self._options.device, self._delivery.waiting)
+        self._broker.start()
+        try:
+            while not stop.is_set():
+                self._listener.serve(PULSE, self._take)
+                for event in self._inbox.drain():
+                    self._note(event)
+                self._send()
+                self._report()
+                if not self._broker.alive():
+                    raise RelayError(Reason.BROKER_UNREACHABLE, "the network thread has died", "restart; report this")
+        finally:
+            self._end()
+
+    def _take(self, envelope: bytes | None) -> Reply:
+        """One datagram from capture: on the disk before it is answered."""
+        try:
+            observation = self._guard.admit(envelope)
+            receipt = observation.receipt
+            waiting = self._outbox.put(receipt.epoch, receipt.position, envelope or b"")
+        except GuardRefusal as refusal:
+            self._outbox.count(f"refused:{refusal.code}")
+            self._troubles.say(f"guard {refusal.code}", f"the guard refuses what capture sends: {refusal.code}")
+            return Reply(Status.LATER if refusal.later else Status.REFUSED, refusal.code)
+        except Equivocation:
+            self._outbox.count("refused:equivocation")
+            self._troubles.say("guard", "capture sends another observation for a ledger position that is taken")
+            return Reply(Status.REFUSED, "equivocation")
+        except OutboxDamaged:
+            raise
+        except RelayError as error:
+            self._troubles.say("outbox", f"{error}. {error.remedy}")
+            return Reply(Status.LATER, error.reason)
+        self._troubles.over("outbox")
+        if waiting:
+            self._delivery.add(waiting)
+        return ACCEPTED
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case Connected():
+                log.info("connected to the broker at %s:%d", self._options.broker.host, self._options.broker.port)
+                self._connected_once = True
+                self._troubles.over("broker")
+                self._receive_maximum = event.receive_maximum
+                self._birth = self._publish_state("online", qos=1)
+            case Published(mid=self._birth):
+                self._born(event)
+            case Published():
+                self._delivery.published(event)
+            case Message():
+                self._hear(event)
+            case Subscribed(accepted=False):
+                self._troubles.say(
+                    "ack", f"the broker refuses {self._topics.ack}: {event.reason}. Let this device read its topics"
+                )
+            case Disconnected():
+                self._delivery.disconnected()
+                self._birth = None
+                self._troubles.say("broker", f"no broker: {event.reason}. Observations wait in the outbox")
+            case Refused():
+                self._turned_away(event)
+            case _:
+                pass
+
+    def _born(self, answer: Published) -> None:
+        """Observations follow the birth, so that it never shares the broker's window with them."""
+        self._birth = None
+        if not answer.accepted:
+            reason = f"{answer.reason}. Let this device write to its topics"
+            self._troubles.say("birth", f"the broker refuses {self._topics.state}: {reason}")
+        self._delivery.connected(self._receive_maximum)
+
+    def _hear(self, message: Message) -> None:
+        try:
+            freed = self._delivery.acknowledge(message.payload)
+        except WireError as error:
+            self._outbox.count("ignored-acknowledgement")
+            self._troubles.say("ack", f"ignored an acknowledgement: {error}. {error.remedy}")
+            return
+        except OutboxDamaged:
+            raise
+        except RelayError as error:  # the collector will say it again when it is asked again
+            self._troubles.say("outbox", f"{error}. {error.remedy}")
+            return
+        if freed:
+            log.info("the collector holds %d more observations; %d wait", freed, self._delivery.waiting)
+
+    def _turned_away(self, event: Refused) -> None:
+        remedy = (
+            "correct username and password_file, or certificate_file and key_file, in [mqtt], "
+            "or the broker's access list"
+        )
+        if event.credentials and not self._connected_once:
+            raise BrokerRefused(Reason.BROKER_REFUSED, event.reason, remedy)
+        self._troubles.say("broker", f"the broker refuses this device: {event.reason}. To mend it, {remedy}")
+
+    def _send(self) -> None:
+        for row, envelope in self._delivery.outgoing():
+            self._delivery.sent(row, self._broker.publish(self._topics.observation, envelope))
+
+    def _report(self) -> None:
+        now = self._clock()
+        if now < self._next_health:
+            return
+        self._next_health = now + self._options.health_seconds
+        if self._delivery.open:
+            self._broker.publish(self._topics.health, msgspec.json.encode(self.health()), qos=0)
+
+    def health(self) -> Health:
+        """The counters since the outbox was made."""
+        counters = self._outbox.counters()
+        prefix = "refused:"
+        return Health(
+            session=self._session,
+            accepted=counters["accepted"],
+            sent=counters["sent"],
+            acknowledged=counters["acknowledged"],
+            waiting=self._delivery.waiting,
+            refused={name.removeprefix(prefix): n for name, n in sorted(counters.items()) if name.startswith(prefix)},
+            capture=self._listener.connected,
+        )
+
+    def _publish_state(self, state: str, *, qos: int) -> int:
+        return self._broker.publish(self._topics.state, self._state(state), qos=qos, retain=True)
+
+    def _state(self, state: str) -> bytes:
+        named = msgspec.convert({"state": state, "session": self._session, "software": self._options.software}, State)
+        return msgspec.json.encode(named)
+
+    def _make_broker(self, jitter: Callable[[], float]) -> Broker:
+        """With a clean session each time: acknowledgements are retained, so nothing else needs to be kept for us."""
+        return Broker(
+            msgspec.structs.replace(self._options.broker, session_expiry=0),
+            client_id=f"speckled-{self._options.device}",
+            events=self._inbox,
+            subscriptions=(self._topics.ack,),
+            will=Will(self._topics.state, self._state("offline")),
+            jitter=jitter,
+        )
+
+    def _end(self) -> None:
+        if self._delivery.open:
+            self._publish_state("offline", qos=0)
+        self._broker.stop()
+        self._listener.close()
+        self._inbox.close()
+        self._outbox.close()
+        log.info(
+            "relay of %s: stopped; %d observations wait in the outbox", self._options.device, self._delivery.waiting
+        )
