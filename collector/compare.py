@@ -6,7 +6,7 @@ thresholds were calibrated stands in docs/features.md.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -121,10 +121,11 @@ def agree(
     none = np.zeros(len(first), np.bool_)
     if len(first) < 3:
         return none
-    transform, inliers = cv2.estimateAffinePartial2D(
+    fitted: tuple[Any, Any] = cv2.estimateAffinePartial2D(
         first, second, method=cv2.RANSAC, ransacReprojThreshold=tolerance, maxIters=5000, confidence=0.999
     )
-    if transform is None or inliers is None:
+    transform, inliers = fitted
+    if transform is None:
         return none
     zoom = float(np.hypot(transform[0, 0], transform[1, 0]))
     plausible = 1 / LARGEST_ZOOM <= zoom <= LARGEST_ZOOM

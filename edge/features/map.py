@@ -1,0 +1,173 @@
+"""From releases to the map: the one door between the private numbers and everything that is computed on them.
+
+Every release gives an estimate of each cell's grey with a known noise, and the map is the inverse-variance mean of
+the last few. While none has been dropped that is the Kalman filter of a place that does not move (gain
+var_P / (var_P + var_Y)); but it forgets, names the releases in it, and can be made again from them after a restart.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.privacy.lut import LogLut, ResidualLut
+from edge.privacy.mechanism import Mechanism
+from edge.privacy.window import Release
+from wire.schema import MAX_FUSED
+
+FULL = 255.0
+"""Grey of the brightest pixel, whatever the sensor's own maximum is."""
+FAR = 0.75
+"""Part of τ beyond which a cell's mean residual counts as clamped: nothing there is like the reference."""
+CONTRADICTED = 0.25
+"""Part of the cells that must be that far off, chance apart, before the reference is given up.
+
+People moved at most 0.07 of the cells of the clip in docs/features.md; another place moved at least 0.28.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Map:
+    """An image of the place, made of releases only; before denoising.
+
+    image: (rows, columns) float32, grey 0..255, read-only.
+    noise: standard deviation of the noise of one cell, in grey.
+    cell: side of a cell in frame pixels. width, height: of the cells together, in frame pixels.
+    fused: ledger positions of the releases averaged here, ascending. A residual release leans on its reference too,
+        and so on earlier releases, by what its LUT clamps: docs/features.md says how much.
+    """
+
+    image: NDArray[np.float32]
+    noise: float
+    cell: int
+    width: int
+    height: int
+    fused: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """The image is made read-only."""
+        self.image.flags.writeable = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """What one release says: grey (rows, columns) float64, its noise in grey, and whether it can be believed.
+
+    `contradicts` is true where a residual release says that its reference shows another place: then the sums are
+    mostly clamped, and the estimate still shows the old one.
+    """
+
+    position: int
+    grey: NDArray[np.float64]
+    noise: float
+    contradicts: bool
+
+
+class MapKeeper:
+    """The maps of one level: a bounded memory of its last estimates.
+
+    After a restart, add the kept releases in order and the memory is as it was.
+    """
+
+    def __init__(self, *, fuse: int) -> None:
+        """`fuse`: how many releases are averaged, 1..64; with 1 each map is of its own release."""
+        if not 1 <= fuse <= MAX_FUSED:
+            raise ValueError(f"fuse is {fuse}, not in 1..{MAX_FUSED}")
+        self._estimates: deque[Estimate] = deque(maxlen=fuse)
+        self._newest: Map | None = None
+
+    def add(self, release: Release) -> Map:
+        """The map after this release.
+
+        A release that contradicts its reference, or has another grid than those before, ends the memory. The map of
+        a contradiction is flat: it says nothing, and `newest` is None, so that an absolute window comes next.
+
+        Raises:
+            TypeError: not a Release. Nothing else is ever described.
+        """
+        estimate = estimate_of(release)
+        kept = self._estimates
+        if kept and (estimate.contradicts or kept[-1].grey.shape != estimate.grey.shape):
+            kept.clear()
+        grey, noise = estimate.grey, estimate.noise
+        fused: tuple[int, ...] = (estimate.position,)
+        if estimate.contradicts:
+            grey = np.full_like(grey, grey.mean())
+        else:
+            kept.append(estimate)
+            grey, noise = average(kept)
+            fused = tuple(sorted({e.position for e in kept}))
+        mechanism = release.mechanism
+        made = Map(
+            image=np.clip(grey, 0, FULL).astype(np.float32),
+            noise=noise,
+            cell=mechanism.cell,
+            width=mechanism.columns * mechanism.cell,
+            height=mechanism.rows * mechanism.cell,
+            fused=fused,
+        )
+        self._newest = None if estimate.contradicts else made
+        return made
+
+    @property
+    def newest(self) -> Map | None:
+        """The map to take the next residual reference from; None where an absolute window must come first."""
+        return self._newest
+
+
+def estimate_of(release: Release) -> Estimate:
+    """Undo the scale and the LUT of one release. Raises TypeError for anything but a Release."""
+    if not isinstance(release, Release):
+        raise TypeError("features are computed on releases only")
+    return undo(release.receipt.position, release.sums, release.mechanism)
+
+
+def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism) -> Estimate:
+    """The estimate from released sums (rows, columns) under this mechanism."""
+    lut = mechanism.lut
+    pixels = mechanism.frames * mechanism.cell**2
+    mean = sums / pixels
+    noise = laplace_sd(mechanism.scale) / pixels
+    to_grey = FULL / lut.max_value
+    if isinstance(lut, ResidualLut):
+        tau = lut.range / 2
+        off = mean - tau
+        chance = math.exp(-math.sqrt(2) * FAR * tau / noise)
+        moved = float(np.mean(np.abs(off) > FAR * tau)) - chance
+        return Estimate(position, (lut.reference + off) * to_grey, noise * to_grey, moved > CONTRADICTED)
+    mean = np.clip(mean, 0, lut.range)
+    if isinstance(lut, LogLut):
+        grey, slope = undo_log(mean, lut.range, lut.offset, lut.max_value)
+        return Estimate(position, grey * to_grey, noise * slope * to_grey, contradicts=False)
+    return Estimate(position, mean * to_grey, noise * to_grey, contradicts=False)
+
+
+def undo_log(mean: NDArray[np.float64], top: int, offset: int, max_value: int) -> tuple[NDArray[np.float64], float]:
+    """The inverse of T(x) = top · ln(1 + x/offset) / ln(1 + max_value/offset), and its slope at the mean grey.
+
+    The slope is one number for the grid, so `noise` is right for the map's mean: cells brighter than it are noisier.
+    """
+    step = math.log1p(max_value / offset) / top
+    grey = offset * np.expm1(mean * step)
+    return grey, step * (float(grey.mean()) + offset)
+
+
+def average(estimates: Sequence[Estimate]) -> tuple[NDArray[np.float64], float]:
+    """The inverse-variance mean of estimates with independent noise, and its noise."""
+    weights = np.array([1 / max(e.noise, 1e-9) ** 2 for e in estimates])
+    total = float(weights.sum())
+    stack = np.stack([e.grey for e in estimates])
+    return np.tensordot(weights / total, stack, axes=1), total**-0.5
+
+
+def laplace_sd(scale: int) -> float:
+    """Standard deviation of the discrete Laplace law P[z] ∝ exp(-|z|/scale): √(2p)/(1-p), p = exp(-1/scale)."""
+    return math.sqrt(2 * math.exp(-1 / scale)) / -math.expm1(-1 / scale)
+
+
+def reference_of(image: NDArray[np.floating], max_value: int) -> NDArray[np.int64]:
+    """A denoised map as the reference of the next residual window: (rows, columns) integers 0..max_value."""
+    return np.clip(np.rint(np.asarray(image, np.float64) * (max_value / FULL)), 0, max_value).astype(np.int64)

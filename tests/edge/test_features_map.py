@@ -1,0 +1,148 @@
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from collector.compare import compare
+from edge.features.describe import describe
+from edge.features.map import Map, MapKeeper, average, estimate_of, laplace_sd, reference_of, undo
+from edge.privacy.lut import LinearLut, LogLut, ResidualLut
+from edge.privacy.mechanism import Mechanism
+
+CELL, ROWS, COLUMNS, FRAMES = 16, 27, 48, 144
+
+
+def mechanism(lut, scale=1):
+    return Mechanism(lut=lut, cell=CELL, rows=ROWS, columns=COLUMNS, frames=FRAMES, scale=scale)
+
+
+def table(lut):
+    """T(x) of every pixel value, by asking the LUT for the sum of a cell of one pixel."""
+    values = np.arange(lut.max_value + 1, dtype=np.uint8)[None]
+    out = np.zeros((1, lut.max_value + 1), np.int64)
+    lut.cell_sums(values, 1, 1, lut.max_value + 1, out)
+    return out[0]
+
+
+def place(seed=1):
+    rng = np.random.default_rng(seed)
+    return np.kron(rng.integers(20, 236, (9, 16)), np.ones((3, 3), np.int64))
+
+
+def residual_sums(shown, lut, seed=0, scale=1):
+    """The sums of a window in which each cell shows one grey throughout, plus Laplace noise."""
+    tau = lut.range // 2
+    clean = (np.clip(shown - lut.reference, -tau, tau) + tau) * FRAMES * CELL**2
+    return clean + np.rint(np.random.default_rng(seed).laplace(0, scale, clean.shape)).astype(np.int64)
+
+
+def test_only_a_release_is_described():
+    for impostor in (np.zeros((ROWS, COLUMNS)), None, b"", object()):
+        with pytest.raises(TypeError, match="releases only"):
+            MapKeeper(fuse=1).add(impostor)
+        with pytest.raises(TypeError, match="releases only"):
+            estimate_of(impostor)
+
+
+@pytest.mark.parametrize("grey", [0, 3, 77, 200, 255])
+@pytest.mark.parametrize("make", [lambda: LinearLut(255), lambda: LogLut(255, 64)])
+def test_absolute_sums_come_back_as_the_grey_that_was_summed(make, grey):
+    lut = make()
+    sums = np.full((ROWS, COLUMNS), table(lut)[grey] * FRAMES * CELL**2)
+    np.testing.assert_allclose(undo(1, sums, mechanism(lut)).grey, grey, atol=0.5)
+
+
+def test_residual_sums_come_back_as_the_place_where_it_is_within_tau_of_the_reference():
+    shown = place()
+    lut = ResidualLut(shown + 20, 32, 255)
+    estimate = undo(1, residual_sums(shown, lut), mechanism(lut))
+    np.testing.assert_allclose(estimate.grey, shown, atol=0.1)
+    assert not estimate.contradicts
+
+
+def test_a_residual_of_another_place_contradicts_its_reference():
+    lut = ResidualLut(place(1), 32, 255)
+    assert undo(1, residual_sums(place(2), lut), mechanism(lut)).contradicts
+
+
+@pytest.mark.parametrize("scale", [10**5, 10**6])
+@pytest.mark.parametrize("make", [lambda: LinearLut(255), lambda: LogLut(255, 64)])
+def test_the_stated_noise_is_the_spread_of_a_flat_map(make, scale):
+    lut = make()
+    rng = np.random.default_rng(1)
+    sums = table(lut)[128] * FRAMES * CELL**2 + np.rint(rng.laplace(0, scale, (ROWS, COLUMNS))).astype(np.int64)
+    estimate = undo(1, sums, mechanism(lut, scale))
+    assert estimate.noise == pytest.approx(np.std(estimate.grey), rel=0.1)
+
+
+@pytest.mark.parametrize("scale", [1, 3, 50])
+def test_the_standard_deviation_of_discrete_laplace_noise_is_that_of_its_law(scale):
+    z = np.arange(-60 * scale, 60 * scale + 1)
+    p = np.exp(-np.abs(z) / scale)
+    assert laplace_sd(scale) == pytest.approx(math.sqrt((p * z**2).sum() / p.sum()), rel=1e-9)
+
+
+def test_averaging_weighs_by_inverse_variance_as_a_kalman_filter_does():
+    lut = LinearLut(255)
+    quiet = undo(1, np.full((ROWS, COLUMNS), 100 * FRAMES * CELL**2), mechanism(lut, 10**4))
+    loud = undo(2, np.full((ROWS, COLUMNS), 130 * FRAMES * CELL**2), mechanism(lut, 2 * 10**4))
+    grey, noise = average([quiet, loud])
+    gain = quiet.noise**2 / (quiet.noise**2 + loud.noise**2)
+    np.testing.assert_allclose(grey, 100 + gain * 30, rtol=1e-6)
+    assert noise == pytest.approx(quiet.noise * math.sqrt(1 - gain), rel=1e-6)
+
+
+def test_much_noise_is_no_contradiction():
+    shown = place()
+    lut = ResidualLut(shown, 32, 255)
+    scale = int(30 / math.sqrt(2) * FRAMES * CELL**2)
+    assert not undo(1, residual_sums(shown, lut, 1, scale), mechanism(lut, scale)).contradicts
+
+
+def test_the_reference_of_the_next_window_is_whole_pixel_values_in_range():
+    reference = reference_of(np.array([[-3.0, 0.4], [128.0, 300.0]]), 1023)
+    assert reference.dtype == np.int64
+    assert reference.tolist() == [[0, 2], [514, 1023]]
+
+
+def clip_sums(path, lut):
+    """Two windows of 144 frames with no frame in common, and the number of cells down and across."""
+    clip = cv2.VideoCapture(str(path))
+    windows = [np.zeros((ROWS, COLUMNS), np.int64) for _ in range(2)]
+    for window in windows:
+        for _ in range(FRAMES):
+            lut.cell_sums(cv2.cvtColor(clip.read()[1], cv2.COLOR_BGR2GRAY), CELL, ROWS, COLUMNS, window)
+    return windows
+
+
+@pytest.mark.data
+def test_two_private_windows_of_a_real_room_are_recognised_as_one_place(shared_data):
+    lut, scale = LinearLut(255), 255 * 1024
+    rng = np.random.default_rng(1)
+    described = []
+    for position, sums in enumerate(clip_sums(shared_data / "person.mp4", lut), 1):
+        noise = np.rint(rng.laplace(0, scale, sums.shape)).astype(np.int64)
+        estimate = undo(position, sums + noise, mechanism(lut, scale))
+        described.append(
+            describe(
+                Map(
+                    image=estimate.grey.astype(np.float32),
+                    noise=estimate.noise,
+                    cell=CELL,
+                    width=768,
+                    height=432,
+                    fused=(position,),
+                )
+            )
+        )
+    comparison = compare(*described)
+    assert described[0].noise == pytest.approx(10.0, abs=0.1)
+    assert comparison.same_place
+    assert comparison.consistent >= 8
+
+
+@pytest.mark.parametrize("fuse", [0, 65])
+def test_a_keeper_remembers_from_1_to_64_releases(fuse):
+    with pytest.raises(ValueError, match="fuse"):
+        MapKeeper(fuse=fuse)
