@@ -2,8 +2,8 @@
 
     python -m benchmarks.maps VIDEO [--cell 16] [--frames 144] [--pixels 1024]
 
-Sums by the product's LUTs, maps and features by the product's code; the noise has the law and the scale of the
-mechanism, but comes from numpy with a seed, so that the table can be made again. ε is per window, for a unit of one
+LUTs, maps and features are the product's; the sums are numpy's, and the noise has the law and the scale of the
+mechanism but comes from numpy with a seed, so that the table can be made again. ε is per window, for a unit of one
 frame and `pixels` pixels.
 
 Columns: `next`, keypoints that agree between a window and the one after it, mean; `apart`, between the last windows of
@@ -27,12 +27,11 @@ from collector.compare import agree, match
 from edge.features.denoise import wiener
 from edge.features.keypoints import Keypoints, detect
 from edge.features.map import Estimate, average, reference_of, undo
-from edge.privacy.lut import LinearLut, LogLut, ResidualLut
+from edge.privacy.lut import LinearLut, LogLut, Lut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 
 MAX_VALUE = 255
 Frames = NDArray[np.uint8]
-AnyLut = LinearLut | LogLut | ResidualLut
 
 
 class Setting(NamedTuple):
@@ -74,13 +73,20 @@ class Room:
         median = np.median(clip[:: max(1, len(clip) // 200)], axis=0).astype(np.uint8)
         self.empty = detect((self.sums(median[None], LinearLut(MAX_VALUE)) / cell**2).astype(np.float32), cell)
 
-    def sums(self, frames: Frames, lut: AnyLut) -> NDArray[np.int64]:
-        out = np.zeros((self.rows, self.columns), np.int64)
+    def sums(self, frames: Frames, lut: Lut) -> NDArray[np.int64]:
+        cell, rows, columns = self.cell, self.rows, self.columns
+        out = np.zeros((rows, columns), np.int64)
         for frame in frames:
-            lut.cell_sums(frame, self.cell, self.rows, self.columns, out)
+            values = frame[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell).astype(np.int16)
+            if isinstance(lut, ResidualLut):
+                off = values - lut.reference[:, None, :, None].astype(np.int16)
+                values = np.clip(off, -lut.tau, lut.tau) + lut.tau
+            elif isinstance(lut, LogLut):
+                values = lut.table[values]
+            out += values.sum(axis=(1, 3), dtype=np.int64)
         return out
 
-    def estimate(self, frames: Frames, lut: AnyLut, epsilon: float, rng: np.random.Generator) -> Estimate:
+    def estimate(self, frames: Frames, lut: Lut, epsilon: float, rng: np.random.Generator) -> Estimate:
         scale = math.ceil(lut.range * self.pixels / epsilon)
         chance = -math.expm1(-1 / scale)
         noise = rng.geometric(chance, (self.rows, self.columns)) - rng.geometric(chance, (self.rows, self.columns))
@@ -94,7 +100,7 @@ class Room:
         kept: list[Estimate] = []
         pictures: list[Picture] = []
         for frames in windows:
-            lut: AnyLut = LinearLut(MAX_VALUE) if setting.lut == "linear" else LogLut(MAX_VALUE, 64)
+            lut: Lut = LinearLut(MAX_VALUE) if setting.lut == "linear" else LogLut(MAX_VALUE, 64)
             if pictures and setting.tau:
                 lut = ResidualLut(reference_of(wiener(*pictures[-1]), MAX_VALUE), setting.tau, MAX_VALUE)
             kept = [*kept, self.estimate(frames, lut, setting.epsilon, rng)][-setting.fuse :]

@@ -6,11 +6,13 @@ matrix products (Ahmed, Natarajan and Rao, 1974); a grid has some 48 x 27 cells,
 
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.features.map import Map
+if TYPE_CHECKING:
+    from edge.features.map import Map
 
 SIGNIFICANCE = 5.0
 """Standard deviations by which a map's variance must exceed its noise variance before it counts as texture.
@@ -20,7 +22,7 @@ LAPLACE_EXCESS = 5.0
 """Kurtosis 6 of the Laplace law less 1: n samples estimate its variance σ² with a standard deviation √(5/n)·σ²."""
 
 
-def denoise(source: Map) -> NDArray[np.float32]:
+def denoise(source: "Map") -> NDArray[np.float32]:
     """The map's image, denoised: (rows, columns) float32, grey.
 
     Where the variance of the map cannot be told from that of its noise, there is no texture, and the result is flat.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.features.denoise import denoise
 from edge.privacy.lut import LogLut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.window import Release
@@ -77,13 +78,13 @@ class MapKeeper:
         if not 1 <= fuse <= MAX_FUSED:
             raise ValueError(f"fuse is {fuse}, not in 1..{MAX_FUSED}")
         self._estimates: deque[Estimate] = deque(maxlen=fuse)
-        self._newest: Map | None = None
+        self._reference: NDArray[np.int64] | None = None
 
     def add(self, release: Release) -> Map:
         """The map after this release.
 
         A release that contradicts its reference, or has another grid than those before, ends the memory. The map of
-        a contradiction is flat: it says nothing, and `newest` is None, so that an absolute window comes next.
+        a contradiction is flat: it says nothing, and `reference` gives None, so that an absolute window comes next.
 
         Raises:
             TypeError: not a Release. Nothing else is ever described.
@@ -109,13 +110,13 @@ class MapKeeper:
             height=mechanism.rows * mechanism.cell,
             fused=fused,
         )
-        self._newest = None if estimate.contradicts else made
+        max_value = mechanism.lut.max_value
+        self._reference = None if estimate.contradicts else reference_of(denoise(made), max_value)
         return made
 
-    @property
-    def newest(self) -> Map | None:
-        """The map to take the next residual reference from; None where an absolute window must come first."""
-        return self._newest
+    def reference(self) -> NDArray[np.int64] | None:
+        """For the next residual window: (rows, columns) pixel values; None where an absolute window must come first."""
+        return self._reference
 
 
 def estimate_of(release: Release) -> Estimate:

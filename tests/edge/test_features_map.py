@@ -1,4 +1,6 @@
 import math
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,12 +19,9 @@ def mechanism(lut, scale=1):
     return Mechanism(lut=lut, cell=CELL, rows=ROWS, columns=COLUMNS, frames=FRAMES, scale=scale)
 
 
-def table(lut):
-    """T(x) of every pixel value, by asking the LUT for the sum of a cell of one pixel."""
-    values = np.arange(lut.max_value + 1, dtype=np.uint8)[None]
-    out = np.zeros((1, lut.max_value + 1), np.int64)
-    lut.cell_sums(values, 1, 1, lut.max_value + 1, out)
-    return out[0]
+def value(lut, grey):
+    """T(grey)."""
+    return int(lut.table[grey]) if isinstance(lut, LogLut) else grey
 
 
 def place(seed=1):
@@ -49,7 +48,7 @@ def test_only_a_release_is_described():
 @pytest.mark.parametrize("make", [lambda: LinearLut(255), lambda: LogLut(255, 64)])
 def test_absolute_sums_come_back_as_the_grey_that_was_summed(make, grey):
     lut = make()
-    sums = np.full((ROWS, COLUMNS), table(lut)[grey] * FRAMES * CELL**2)
+    sums = np.full((ROWS, COLUMNS), value(lut, grey) * FRAMES * CELL**2)
     np.testing.assert_allclose(undo(1, sums, mechanism(lut)).grey, grey, atol=0.5)
 
 
@@ -71,7 +70,7 @@ def test_a_residual_of_another_place_contradicts_its_reference():
 def test_the_stated_noise_is_the_spread_of_a_flat_map(make, scale):
     lut = make()
     rng = np.random.default_rng(1)
-    sums = table(lut)[128] * FRAMES * CELL**2 + np.rint(rng.laplace(0, scale, (ROWS, COLUMNS))).astype(np.int64)
+    sums = value(lut, 128) * FRAMES * CELL**2 + np.rint(rng.laplace(0, scale, (ROWS, COLUMNS))).astype(np.int64)
     estimate = undo(1, sums, mechanism(lut, scale))
     assert estimate.noise == pytest.approx(np.std(estimate.grey), rel=0.1)
 
@@ -106,13 +105,14 @@ def test_the_reference_of_the_next_window_is_whole_pixel_values_in_range():
     assert reference.tolist() == [[0, 2], [514, 1023]]
 
 
-def clip_sums(path, lut):
-    """Two windows of 144 frames with no frame in common, and the number of cells down and across."""
+def clip_sums(path):
+    """Two windows of 144 frames of a clip, with no frame in common."""
     clip = cv2.VideoCapture(str(path))
     windows = [np.zeros((ROWS, COLUMNS), np.int64) for _ in range(2)]
     for window in windows:
         for _ in range(FRAMES):
-            lut.cell_sums(cv2.cvtColor(clip.read()[1], cv2.COLOR_BGR2GRAY), CELL, ROWS, COLUMNS, window)
+            frame = cv2.cvtColor(clip.read()[1], cv2.COLOR_BGR2GRAY).astype(np.int64)
+            np.add(window, frame.reshape(ROWS, CELL, COLUMNS, CELL).sum((1, 3)), out=window)
     return windows
 
 
@@ -121,7 +121,7 @@ def test_two_private_windows_of_a_real_room_are_recognised_as_one_place(shared_d
     lut, scale = LinearLut(255), 255 * 1024
     rng = np.random.default_rng(1)
     described = []
-    for position, sums in enumerate(clip_sums(shared_data / "person.mp4", lut), 1):
+    for position, sums in enumerate(clip_sums(shared_data / "person.mp4"), 1):
         noise = np.rint(rng.laplace(0, scale, sums.shape)).astype(np.int64)
         estimate = undo(position, sums + noise, mechanism(lut, scale))
         described.append(
@@ -146,3 +146,47 @@ def test_two_private_windows_of_a_real_room_are_recognised_as_one_place(shared_d
 def test_a_keeper_remembers_from_1_to_64_releases(fuse):
     with pytest.raises(ValueError, match="fuse"):
         MapKeeper(fuse=fuse)
+
+
+class Published(NamedTuple):
+    """The three attributes of a release that a keeper reads."""
+
+    receipt: SimpleNamespace
+    sums: np.ndarray
+    mechanism: Mechanism
+
+
+@pytest.fixture
+def publish(monkeypatch):
+    monkeypatch.setattr("edge.features.map.Release", Published)
+    return lambda position, sums, lut: Published(SimpleNamespace(position=position), sums, mechanism(lut, 1000))
+
+
+def test_a_keeper_names_the_releases_in_its_map_and_forgets_the_oldest(publish):
+    keeper, sums = MapKeeper(fuse=2), place() * FRAMES * CELL**2
+    maps = [keeper.add(publish(position, sums, LinearLut(255))) for position in (3, 7, 9)]
+    assert [m.fused for m in maps] == [(3,), (3, 7), (7, 9)]
+    assert maps[1].noise == pytest.approx(maps[0].noise / math.sqrt(2))
+    assert not maps[0].image.flags.writeable
+
+
+def test_a_keeper_that_is_given_the_kept_releases_again_makes_the_same_map_and_reference(publish):
+    releases = [publish(p, place() * FRAMES * CELL**2 + p * 1000, LinearLut(255)) for p in range(1, 6)]
+    first, again = MapKeeper(fuse=2), MapKeeper(fuse=2)
+    before = [first.add(r) for r in releases][-1]
+    after = [again.add(r) for r in releases[-2:]][-1]
+    assert before.image.tobytes() == after.image.tobytes()
+    assert np.array_equal(first.reference(), again.reference())
+
+
+def test_when_the_place_changes_the_map_says_nothing_and_an_absolute_window_comes_next(publish):
+    keeper = MapKeeper(fuse=8)
+    assert keeper.reference() is None
+    keeper.add(publish(1, place(1) * FRAMES * CELL**2, LinearLut(255)))
+    lut = ResidualLut(keeper.reference(), 32, 255)
+    moved = keeper.add(publish(2, residual_sums(place(2), lut), lut))
+    assert len(describe(moved).keypoints) == 0
+    assert keeper.reference() is None
+    after = keeper.add(publish(3, place(2) * FRAMES * CELL**2, LinearLut(255)))
+    assert after.fused == (3,)
+    np.testing.assert_allclose(after.image, place(2), atol=0.1)
