@@ -45,7 +45,7 @@ class Waiting:
 
 
 class Outbox:
-    """The durable queue between capture and the collector. For one thread.
+    """The durable queue between capture and the collector. For one thread at a time.
 
     A row leaves it by a covering acknowledgement only. After a restart everything in it counts as never sent.
     A damaged file is set aside under a name ending in `.corrupt-<n>` and a new one is begun.
@@ -159,7 +159,7 @@ class Outbox:
 
 def _open(path: Path) -> sqlite3.Connection:
     # Transactions are begun by hand: sqlite3's own would not cover the SELECT before an INSERT.
-    database = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    database = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
     try:
         _prepare(database)
     except BaseException:
