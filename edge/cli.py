@@ -12,32 +12,35 @@ ORDER = ("init", "run", "capture", "relay", "ledger", "qrng", "collector", "comp
 def main() -> int:
     """Run `speckled <command> ...`. Every expected error ends as one line on standard error and a documented status."""
     commands = {point.name: point for point in entry_points(group=GROUP)}
-    arguments = sys.argv[1:]
-    if not arguments or arguments[0] in {"-h", "--help", "help"}:
+    name, *arguments = sys.argv[1:] or [""]
+    if name in {"-h", "--help", "help", ""}:
         sys.stdout.write(_help(commands))
-        return Exit.OK if arguments else Exit.USAGE
-    if arguments[0] in {"-V", "--version"}:
+        return Exit.OK if name else Exit.USAGE
+    if name in {"-V", "--version"}:
         sys.stdout.write(f"speckled {version('speckled')}\n")
         return Exit.OK
-    point = commands.get(arguments[0])
-    if point is None:
-        sys.stderr.write(f"speckled: there is no command `{arguments[0]}`. Run `speckled --help` for the list.\n")
+    if name not in commands:
+        sys.stderr.write(f"speckled: there is no command `{name}`. Run `speckled --help` for the list.\n")
         return Exit.USAGE
+    return _run(commands[name], arguments)
+
+
+def _run(command: EntryPoint, arguments: list[str]) -> int:
     try:
-        return int(point.load()(arguments[1:]))
+        return int(command.load()(arguments))
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as error:
         sys.stderr.write(
-            f"speckled: the module {error.name} is not installed. Install the extra that `{point.name}` needs, "
-            f"for example: pip install 'speckled[collector]'.\n"
+            f"speckled: `speckled {command.name}` needs the module {error.name}. "
+            "Install the extra that brings it, for example: pip install 'speckled[collector]'.\n"
         )
         return Exit.CONFIG
     except Exception as error:  # the border of the process: expected errors have a remedy, others keep their traceback
         remedy = getattr(error, "remedy", None)
         if remedy is None:
             raise
-        sys.stderr.write(f"speckled: {error}. {_sentence(remedy)}\n")
+        sys.stderr.write(f"speckled: {str(error).rstrip('.')}. {_sentence(remedy)}\n")
         return int(getattr(error, "exit", Exit.FAILED))
 
 

@@ -17,6 +17,7 @@ from edge.config import (
     SoftwareSettings,
     SyntheticSettings,
 )
+from edge.errors import ConfigError, EntropyUnavailable, Reason
 
 
 def make_camera(settings: CameraSettings) -> Camera:
@@ -39,8 +40,12 @@ def make_camera(settings: CameraSettings) -> Camera:
         case OpenCvSettings():
             from drivers.camera.opencv import OpenCvCamera
 
-            return OpenCvCamera(
-                source=settings.source, width=settings.width, height=settings.height, live=settings.live
+            if not settings.live:
+                return OpenCvCamera(source=settings.source, width=settings.width, height=settings.height, live=False)
+            from drivers.camera.ladder import Ladder
+
+            return Ladder(
+                lambda: OpenCvCamera(source=settings.source, width=settings.width, height=settings.height, live=True)
             )
         case FolderSettings():
             from drivers.camera.folder import FolderCamera
@@ -63,9 +68,7 @@ def make_qrng(settings: QrngSettings) -> Qrng:
     """The entropy source that is named. Discovery finds real sources only."""
     match settings:
         case DiscoverSettings():
-            from drivers.qrng.discover import first
-
-            return first()
+            return make_qrng(_discovered())
         case MicroRngSettings():
             from drivers.qrng.microrng import MicroRng
             from drivers.qrng.spi import SpidevBus
@@ -83,4 +86,24 @@ def make_qrng(settings: QrngSettings) -> Qrng:
             from drivers.emulated.microrng import EmulatedMicroRng, parse_fault
             from drivers.qrng.microrng import MicroRng
 
-            return MicroRng(bus=EmulatedMicroRng(faults=[parse_fault(settings.fault)] if settings.fault else []))
+            try:
+                faults = (parse_fault(settings.fault),) if settings.fault else ()
+            except ValueError as error:
+                raise ConfigError(
+                    Reason.CONFIG, f"[qrng] fault: {error}", "name a fault as docs/entropy.md lists them"
+                ) from None
+            return MicroRng(bus=EmulatedMicroRng(faults=faults))
+
+
+def _discovered() -> QrngSettings:
+    """The first real source on this machine. Raises EntropyUnavailable where there is none."""
+    from drivers.qrng.discover import discover
+
+    for found in discover():
+        path = str(found.path)
+        return MicroRngSettings(device=path) if found.driver == "microrng" else CharacterSettings(path=path)
+    raise EntropyUnavailable(
+        Reason.ENTROPY_DEVICE,
+        "no entropy source was found on this machine",
+        'connect one (docs/entropy.md), or name one in [qrng]; for a trial without hardware: driver = "software"',
+    )

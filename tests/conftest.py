@@ -1,4 +1,5 @@
 import getpass
+import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where SPECKLED_NO_SKIPS is set, a test that was skipped for a missing system package is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("SPECKLED_NO_SKIPS") and reporter is not None:
+        missing = [report for report in reporter.stats.get("skipped", []) if "Skipped: needs " in str(report.longrepr)]
+        for report in missing:
+            reporter.write_line(f"not allowed here: {report.nodeid} was skipped: {report.longrepr[2]}", red=True)
+        if missing:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

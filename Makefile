@@ -1,0 +1,46 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench oldest clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: $(VENV)/demo.stamp ## camera to collector without hardware; ONCE=1 ends by itself, VIDEO=path takes a clip, PORT=8080
+	@$(BIN)/python -m demo $(if $(ONCE),--once) $(if $(VIDEO),--video "$(VIDEO)") $(if $(PORT),--port $(PORT))
+
+test: $(VENV)/dev.stamp ## all tests, in under ten minutes on two cores
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp ## lint, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/dev.stamp ## what a frame costs, and how much memory capture takes
+	@$(BIN)/python -m benchmarks
+
+oldest: ## the tests of the numeric rooms with the oldest numpy that is supported
+	@test -d $(VENV)-oldest || $(PYTHON) -m venv $(VENV)-oldest
+	@$(VENV)-oldest/bin/pip install --quiet --disable-pip-version-check -c constraints-oldest.txt -e '.[collector,dev]'
+	@$(VENV)-oldest/bin/python -m pytest tests/edge tests/audit tests/wire $(ARGS)
+
+clean: ## remove everything that make made
+	rm -rf $(VENV) $(VENV)-oldest demo-run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "speckled needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Setting up $(VENV) (once, about a minute) ..."
+	@$(PIP) --editable '.[collector,demo]'
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Setting up $(VENV) for development (once, about a minute) ..."
+	@$(PIP) --editable '.[collector,demo,dev]'
+	@touch $@
