@@ -1,0 +1,85 @@
+from typing import NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import PrivacyError, Reason, SecretError
+from edge.privacy.bits import BitSource
+from edge.privacy.mechanism import Mechanism
+from edge.privacy.sampler import sample_discrete_laplace
+
+_DRAW = object()
+WORD = 2**64
+HALF = 2**63
+
+
+class Pool(Protocol):
+    """What noise is drawn from: the part of an EntropyPool that is needed here."""
+
+    def take(self, n: int) -> bytearray:
+        """Give n bytes of full entropy, which belong to the caller."""
+        ...
+
+
+class Noise:
+    """The noise of one window, drawn before the window opens and good for one only.
+
+    It is secret until the release, which it is part of: it cannot be copied, pickled or printed.
+    """
+
+    __slots__ = ("_values", "columns", "rows", "scale")
+
+    def __init__(self, values: NDArray[np.int64], scale: int, token: object) -> None:
+        """Raises PrivacyError(SPENT) unless `draw` is the maker."""
+        if token is not _DRAW:
+            raise PrivacyError(Reason.SPENT, "noise is drawn, not made", "use Noise.draw")
+        self.rows, self.columns = values.shape
+        self.scale = scale
+        self._values: NDArray[np.int64] | None = values
+
+    @classmethod
+    def draw(cls, mechanism: Mechanism, pool: Pool) -> "Noise":
+        """One sample for each cell of the mechanism's grid, independent, with its scale.
+
+        Values are kept modulo 2^64: so is the release, and a function of a private value is private. Raises what the
+        pool raises, and then nothing that was drawn survives in a buffer.
+        """
+        values = np.zeros((mechanism.rows, mechanism.columns), np.int64)
+        source = BitSource(pool.take)
+        try:
+            for row in range(mechanism.rows):
+                for column in range(mechanism.columns):
+                    sample = sample_discrete_laplace(source, mechanism.scale)
+                    values[row, column] = (sample + HALF) % WORD - HALF
+        except BaseException:  # whatever stops the draw, half of it does not stay
+            values[...] = 0
+            raise
+        finally:
+            source.wipe()
+        return cls(values, mechanism.scale, _DRAW)
+
+    def fits(self, mechanism: Mechanism) -> bool:
+        """Whether it was drawn for this grid and this scale."""
+        drawn = (self.rows, self.columns, self.scale)
+        return drawn == (mechanism.rows, mechanism.columns, mechanism.scale)
+
+    def redeem(self) -> NDArray[np.int64]:
+        """Hand the values over, (rows, columns) int64, once. Raises PrivacyError(SPENT) the second time."""
+        values, self._values = self._values, None
+        if values is None:
+            raise PrivacyError(Reason.SPENT, "this noise is in a window already", "draw noise for each window")
+        return values
+
+    def wipe(self) -> None:
+        """Overwrite noise that will not be used."""
+        if self._values is not None:
+            self._values[...] = 0
+            self._values = None
+
+    def __repr__(self) -> str:
+        return "<Noise: secret>"
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise SecretError(Reason.FRAME, "noise cannot be copied or stored", "draw noise for each window")
+
+    __copy__ = __deepcopy__ = __getstate__ = __reduce__ = __reduce_ex__ = _refuse
