@@ -1,0 +1,246 @@
+"""The durable record of every charge. A window is paid for here before it opens, for ever and on disk."""
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Final, NoReturn
+
+from edge.errors import LedgerError, Reason
+from edge.privacy.account import resume
+from edge.privacy.chain import Entry, LedgerNotWritable, encode_line, ratio, read_chain, read_entries
+from edge.privacy.mechanism import Mechanism
+from edge.privacy.receipt import Charge, Receipt, make_receipt
+
+__all__ = ["Ledger", "Receipt", "read_entries"]
+
+CLOCK_TOLERANCE_MS: Final = 5_000
+"""How far the clock may be set back between two entries: a step of a time service, not a restored old copy."""
+CHUNK: Final = 2**20
+_ROOM = "make room on the disk of the capture state directory and start again"
+
+
+def random_epoch() -> bytes:
+    """A name for an epoch: 16 random bytes. It is public, and only has to differ from every other."""
+    return secrets.token_bytes(16)
+
+
+class Ledger:
+    """One camera's ledger, open for charging. One process has it at a time; one thread uses it.
+
+    An epoch binds the charges after it to one configuration. Positions and frame numbers go on over epochs and
+    restarts, and are never used twice.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        device: str,
+        configuration: bytes,
+        slope_max: Fraction,
+        frame_rate: Fraction,
+        clock: Callable[[], int],
+        new_epoch: bool = False,
+        make_epoch: Callable[[], bytes] = random_epoch,
+    ) -> None:
+        """Open or create the file, verify every entry in it, and cut off a last line that broke off.
+
+        Args:
+            path: the file; its directory exists.
+            device: the device's id.
+            configuration: 32 bytes; another value than the epoch's needs `new_epoch`.
+            slope_max: λ_max, which the slopes of all windows over one frame never pass.
+            frame_rate: frames per second at most.
+            clock: Unix time in ms.
+            new_epoch: begin an epoch even where one goes on.
+            make_epoch: a new epoch's name, 16 bytes.
+
+        Raises:
+            LedgerError: LEDGER_CORRUPT (the line is named), LEDGER_LOCKED, LEDGER_CHANGED, LEDGER_CLOCK, LEDGER_IO.
+        """
+        self._path = path
+        self._clock = clock
+        self._fd: int | None = _open_locked(path)
+        try:
+            entries, tail = read_chain(_read_all(path, self._fd), str(path))
+            self._previous, self._position, self._size = tail.hash, tail.entries, tail.size
+            self._newest_time = max((entry["time"] for entry in entries), default=0)
+            self._account = resume(
+                slope_max, ((e["first_frame"], e["frames"]) for e in entries if e["kind"] == "charge")
+            )
+            self._cut()
+            terms = {
+                "device": device,
+                "configuration": configuration.hex(),
+                "slope_max": ratio(slope_max),
+                "frame_rate": ratio(frame_rate),
+            }
+            self._epoch = self._enter_epoch(entries, terms, make_epoch, new_epoch=new_epoch)
+        except BaseException:  # whatever is wrong with the file, the next attempt may lock it
+            self.close()
+            raise
+
+    @property
+    def epoch(self) -> bytes:
+        """The name of the epoch, 16 bytes."""
+        return self._epoch
+
+    @property
+    def slope_max(self) -> Fraction:
+        """λ_max of this epoch."""
+        return self._account.slope_max
+
+    @property
+    def next_frame(self) -> int:
+        """The number to give the next frame after a restart: no window was ever charged for it or a later one."""
+        return self._account.next_frame
+
+    def charge(self, level: str, mechanism: Mechanism, first_frame: int) -> Receipt:
+        """Pay for a window over frames first_frame .. first_frame + N - 1. The charge is on disk on return.
+
+        Raises:
+            LedgerError: LEDGER_OVERSPENT, LEDGER_CLOCK or LEDGER_IO. There is no receipt then, and no charge, except
+                that a charge may stand in the file after LEDGER_IO.
+        """
+        slope = mechanism.slope
+        self._account.admit(level, first_frame, mechanism.frames, slope)
+        lut = mechanism.lut.spec
+        previous = self._previous
+        position = self._append(
+            {
+                "kind": "charge",
+                "epoch": self._epoch.hex(),
+                "level": level,
+                "lut": lut.name,
+                "parameter": lut.parameter,
+                "range": lut.range,
+                "scale": mechanism.scale,
+                "slope": ratio(slope),
+                "first_frame": first_frame,
+                "frames": mechanism.frames,
+                "cell": mechanism.cell,
+                "rows": mechanism.rows,
+                "columns": mechanism.columns,
+            }
+        )
+        self._account.enter(level, first_frame, mechanism.frames, slope)
+        return make_receipt(
+            Charge(
+                level=level,
+                epoch=self._epoch,
+                position=position,
+                previous=previous,
+                hash=self._previous,
+                first_frame=first_frame,
+            ),
+            mechanism,
+        )
+
+    def close(self) -> None:
+        """Let the file go. Safe to call twice."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _enter_epoch(
+        self, entries: list[Entry], terms: dict[str, str], make_epoch: Callable[[], bytes], *, new_epoch: bool
+    ) -> bytes:
+        """Go on with the last epoch where its terms are ours, else begin one where that is asked for."""
+        last = next((entry for entry in reversed(entries) if entry["kind"] == "epoch"), None)
+        if last is not None and not new_epoch:
+            changed = [name for name, value in terms.items() if last[name] != value]
+            if changed:
+                raise LedgerError(
+                    Reason.LEDGER_CHANGED,
+                    f"{self._path}: the ledger's epoch was begun with another {' and '.join(changed)}",
+                    "put the old settings back, or begin a new epoch with `speckled run --new-epoch`",
+                )
+            return bytes.fromhex(last["epoch"])
+        name = make_epoch()
+        self._append({"kind": "epoch", "epoch": name.hex(), **terms})
+        return name
+
+    def _append(self, body: Entry) -> int:
+        """Write one entry through to the disk; its position."""
+        fd = self._fd
+        if fd is None:
+            raise LedgerNotWritable(Reason.LEDGER_IO, f"{self._path}: the ledger is closed", "start again")
+        now = self._clock()
+        if now < self._newest_time - CLOCK_TOLERANCE_MS:
+            raise LedgerError(
+                Reason.LEDGER_CLOCK,
+                f"{self._path}: the clock is {self._newest_time - now} ms before the last entry",
+                "wait until the clock is set; where this file is an old copy, put the newest one back",
+            )
+        position = self._position + 1
+        line, digest = encode_line(self._previous, {**body, "position": position, "time": now})
+        try:
+            _write_all(fd, line)
+            os.fsync(fd)
+        except OSError as error:
+            self._give_up(error)
+        self._previous, self._position, self._size = digest, position, self._size + len(line)
+        self._newest_time = max(self._newest_time, now)
+        return position
+
+    def _cut(self) -> None:
+        """Take away what follows the last whole entry."""
+        fd = self._fd
+        try:
+            if fd is not None and os.fstat(fd).st_size > self._size:
+                os.ftruncate(fd, self._size)
+                os.fsync(fd)
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> NoReturn:
+        """After a failed write or fsync nobody knows what is on the disk: cut, close, and let a restart read it."""
+        if self._fd is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+            self.close()
+        raise LedgerNotWritable(Reason.LEDGER_IO, f"{self._path}: {error.strerror}", _ROOM) from None
+
+
+def _open_locked(path: Path) -> int:
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LedgerNotWritable(Reason.LEDGER_IO, f"{path}: {error.strerror}", _ROOM) from None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except BlockingIOError:
+        os.close(fd)
+        raise LedgerError(
+            Reason.LEDGER_LOCKED, f"{path}: another process has the ledger open", "end the other capture process first"
+        ) from None
+    except OSError as error:
+        os.close(fd)
+        raise LedgerNotWritable(Reason.LEDGER_IO, f"{path}: {error.strerror}", _ROOM) from None
+    return fd
+
+
+def _read_all(path: Path, fd: int) -> bytes:
+    try:
+        parts = []
+        offset = 0
+        while part := os.pread(fd, CHUNK, offset):
+            parts.append(part)
+            offset += len(part)
+        return b"".join(parts)
+    except OSError as error:
+        raise LedgerNotWritable(Reason.LEDGER_IO, f"{path}: {error.strerror}", _ROOM) from None
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
