@@ -63,7 +63,7 @@ def compare(argv: Sequence[str]) -> int:
     """
     flags = _compare_parser().parse_args(argv)
     first, second = _find_both(flags)
-    comparison = compare_features(first.observation.features, second.observation.features)
+    comparison = compare_observations(first.observation, second.observation)
     sys.stdout.write("\n".join(_words(first, second, comparison)) + "\n")
     return STATUS[comparison.verdict]
 
@@ -198,10 +198,12 @@ def _words(first: Named, second: Named, comparison: Comparison) -> list[str]:
         lines.append(f"  agreeing keypoints lie {median:.1f} px apart (median), {most:.1f} px at most")
     if comparison.cosine is not None:
         lines.append(f"  grid vectors: cosine {comparison.cosine:.2f}")
-    if comparison.shared and first.observation.receipt.epoch == second.observation.receipt.epoch:
+    if comparison.shared:
         lines.append(
             f"  warning: {comparison.shared} releases are in both maps, so they share noise and agree too well"
         )
+    if lean(first.observation, second.observation):
+        lines.append("  residual windows: neighbours share part of their noise, and agree a little too well")
     if any(named.observation.statement.simulated for named in (first, second)):
         lines.append("  SIMULATED: camera, entropy or time was not real")
     return lines

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wire.schema import Features
+from wire.schema import Features, Observation
 
 RATIO = 0.9
 """Nearest over second nearest descriptor distance, at most (Lowe, IJCV 2004, 7.1)."""
@@ -32,6 +32,9 @@ CLEAR_NOISE = 20.0
 """Grey. Above this noise the cosine of one place with itself may fall below 0.3."""
 FEWEST_COMPONENTS = 32
 """Grid vectors shorter than this say too little to decide anything."""
+
+LEANING = 3
+"""Residual windows that lie so far apart in their level count as independent: see `lean`."""
 
 Verdict = Literal["same place", "different place", "not enough to tell"]
 
@@ -66,31 +69,49 @@ class Comparison:
         return self.verdict == "same place"
 
 
-def compare(a: Features, b: Features, *, fixed_camera: bool = False) -> Comparison:
+def compare(a: Features, b: Features, *, fixed_camera: bool = False, one_ledger: bool = True) -> Comparison:
     """Compare the features of two observations.
 
     Args:
         a: of one observation.
         b: of another, made by the same method, else there is nothing to compare.
         fixed_camera: whether both come from one camera that has not moved: the transform is then the identity.
+        one_ledger: whether both come from one epoch of one device. Only then do equal ledger positions name one
+            release, whose noise would agree with itself.
     """
+    shared = len(set(a.fused) & set(b.fused)) if one_ledger else 0
     alike = a.method == b.method
     matches = match(a.descriptors, b.descriptors) if alike else np.empty((0, 2), np.intp)
     first, second = a.keypoints[matches[:, 0], :2], b.keypoints[matches[:, 1], :2]
     agrees = agree(first, second, TOLERANCE * float(np.hypot(a.width, a.height)), fixed_camera=fixed_camera)
     moved = np.linalg.norm((second - first)[agrees], axis=1)
     cosine = _cosine(a.vector, b.vector) if alike else None
-    verdict, reason = judge(a, b, int(agrees.sum()), cosine)
+    verdict, reason = judge(a, b, int(agrees.sum()), cosine, shared)
     return Comparison(
         keypoints=(len(a.keypoints), len(b.keypoints)),
         matches=tuple((int(i), int(j)) for i, j in matches),
         agrees=tuple(bool(x) for x in agrees),
         moved=(float(np.median(moved)), float(moved.max())) if len(moved) else (0.0, 0.0),
         cosine=cosine,
-        shared=len(set(a.fused) & set(b.fused)),
+        shared=shared,
         verdict=verdict,
         reason=reason,
     )
+
+
+def compare_observations(a: Observation, b: Observation) -> Comparison:
+    """Compare what two observations describe, knowing which ledger each comes from."""
+    return compare(a.features, b.features, one_ledger=_ledger(a) == _ledger(b))
+
+
+def lean(a: Observation, b: Observation) -> bool:
+    """Whether both come from one chain of residual windows, whose neighbours share part of their noise.
+
+    A residual window keeps what its clamp leaves of its reference's noise: about 0.4 of it from one window to the
+    next on the clip of docs/features.md, so less than a tenth over LEANING windows.
+    """
+    chained = "residual" in {a.statement.lut.name, b.statement.lut.name}
+    return chained and _ledger(a) == _ledger(b) and a.level == b.level
 
 
 def match(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.intp]:
@@ -132,9 +153,9 @@ def agree(
     return inliers.ravel().astype(np.bool_) if plausible else none
 
 
-def judge(a: Features, b: Features, consistent: int, cosine: float | None) -> tuple[Verdict, str]:
-    """The verdict and its reason, from the agreeing matches and the cosine of the grid vectors."""
-    if obstacle := _obstacle(a, b):
+def judge(a: Features, b: Features, consistent: int, cosine: float | None, shared: int) -> tuple[Verdict, str]:
+    """The verdict and its reason, from the agreeing matches, the cosine of the grid vectors and shared releases."""
+    if obstacle := _obstacle(a, b, shared):
         return "not enough to tell", obstacle
     if consistent >= SAME_KEYPOINTS:
         return "same place", f"{consistent} keypoints agree; different places gave at most {CHANCE_KEYPOINTS}"
@@ -150,11 +171,14 @@ def judge(a: Features, b: Features, consistent: int, cosine: float | None) -> tu
     return "not enough to tell", f"{consistent} keypoints agree and the cosine is {cosine:.2f}: too little either way"
 
 
-def _obstacle(a: Features, b: Features) -> str:
+def _ledger(observation: Observation) -> tuple[str, bytes]:
+    return observation.device, observation.receipt.epoch
+
+
+def _obstacle(a: Features, b: Features, shared: int) -> str:
     """Why agreement of these two would prove nothing; empty where it would."""
     if a.method != b.method:
         return f"the features were made by different methods, {a.method} and {b.method}"
-    shared = len(set(a.fused) & set(b.fused))
     return f"the two maps have releases in common ({shared}), so their noise agrees too" if shared else ""
 
 

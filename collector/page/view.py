@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from collector.compare import Comparison, compare
+from collector.compare import LEANING, Comparison, compare_observations, lean
 from collector.reader import Reader, Row
 from wire.schema import Features, Observation
 
@@ -57,6 +57,7 @@ class Pair:
     lit_left: frozenset[int]
     lit_right: frozenset[int]
     comparison: Comparison
+    lean: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,16 @@ class Viewer:
         return Level(name, history[0], observation, stars_of(observation.features), pair, history)
 
     def _older(self, reader: Reader, history: list[Row], newest: Observation) -> Row:
-        """The newest earlier window without a release of this one: maps that a device fuses share most of theirs."""
-        for row in history[1:]:
+        """The newest earlier window whose noise is its own: no release in common, and no residual neighbour.
+
+        Where none is old enough yet, the oldest there is.
+        """
+        distance = LEANING if newest.statement.lut.name == "residual" else 1
+        for row in history[distance:]:
             earlier = self._observation(reader, row)
             if earlier and not set(earlier.features.fused) & set(newest.features.fused):
                 return row
-        return history[1]
+        return history[-1]
 
     def _pair(self, reader: Reader, older: Row, newer: Row) -> Pair | None:
         first, second = self._observation(reader, older), self._observation(reader, newer)
@@ -105,7 +110,7 @@ class Viewer:
             return None
         comparison = self._comparisons.get((older.id, newer.id))
         if comparison is None:
-            comparison = compare(first.features, second.features)
+            comparison = compare_observations(first, second)
             _keep(self._comparisons, (older.id, newer.id), comparison)
         left, right = stars_of(first.features), stars_of(second.features)
         matches = [pair for pair, agrees in zip(comparison.matches, comparison.agrees, strict=True) if agrees]
@@ -118,6 +123,7 @@ class Viewer:
             lit_left=frozenset(i for i, _ in matches),
             lit_right=frozenset(j for _, j in matches),
             comparison=comparison,
+            lean=lean(first, second),
         )
 
     def _observation(self, reader: Reader, row: Row) -> Observation | None:
