@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from collector.compare import Comparison, Verdict
-from collector.compare import compare as compare_features
+from collector.compare import Comparison, Verdict, compare_observations, lean
 from collector.config import (
     DEVICES,
     EXAMPLE,

@@ -1,0 +1,161 @@
+"""From settings to running processes: the one place that knows which part goes where."""
+
+import logging
+import pwd
+import threading
+import time
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+
+from drivers.errors import DriverError
+from edge.capture import Capture, Origin
+from edge.config import Settings, configuration_hash
+from edge.courier import Courier
+from edge.devices import make_camera, make_qrng
+from edge.entropy import EntropyPool, Latch
+from edge.errors import CameraUnavailable, ConfigError, Reason
+from edge.keys import read_private_key, read_public_key
+from edge.memory import MemoryNotLockable, lock_memory
+from edge.notify import Notifier
+from edge.pace import Pace
+from edge.privacy.ledger import Ledger
+from edge.privacy.profiles import plan_for
+from edge.relay.deliver import Patience
+from edge.relay.link import CaptureLink
+from edge.relay.service import Relay, RelayOptions
+from edge.releases import ReleaseStore
+from wire.topics import Topics
+
+log = logging.getLogger("speckled.capture")
+
+DELIVERY_PATIENCE = 4.0
+"""Seconds that capture waits at its end for the relay to take what is left; a stop is over within 5 s."""
+
+
+def ledger_path(settings: Settings) -> Path:
+    """Where the record of every charge is."""
+    return Path(settings.capture.state) / "ledger.jsonl"
+
+
+def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -> None:
+    """Build capture and run it until `stop`, the end of the camera, or an error that ends it.
+
+    Raises:
+        SpeckledError: with the reason, the remedy and the exit status.
+    """
+    _protect_memory(settings)
+    key = read_private_key(Path(settings.device.key))
+    state = Path(settings.capture.state)
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    camera = make_camera(settings.camera)
+    pool = EntropyPool(make_qrng(settings.qrng), clock=time.monotonic, latch=Latch(state / "entropy-failed"))
+    courier = Courier(CaptureLink(Path(settings.relay.socket)).send)
+    with ExitStack() as stack:
+        try:
+            identity = camera.open()
+        except DriverError as error:
+            raise CameraUnavailable(Reason.CAMERA, str(error), error.remedy) from None
+        stack.callback(camera.close)
+        hurried = settings.simulation.speedup != 1
+        if hurried and not identity.simulated:
+            raise ConfigError(
+                Reason.CONFIG, "[simulation] speedup with a live camera", "set speedup = 1, or use a simulated camera"
+            )
+        stack.callback(pool.stop)
+        pool.start()
+        plan = plan_for(
+            settings.privacy.profile,
+            width=identity.width,
+            height=identity.height,
+            max_value=identity.max_value,
+            frame_rate=settings.privacy.frame_rate,
+            lut=settings.privacy.lut,
+            tau=settings.privacy.residual or None,
+        )
+        configuration = configuration_hash(settings)
+        ledger = Ledger(
+            ledger_path(settings),
+            device=settings.device.id,
+            configuration=configuration,
+            slope_max=plan.slope_total,
+            frame_rate=plan.frame_rate,
+            clock=_wall_ms,
+            new_epoch=new_epoch,
+        )
+        stack.callback(ledger.close)
+        courier.start()
+        stack.callback(_deliver_the_rest, courier)
+        Capture(
+            camera=camera,
+            identity=identity,
+            pool=pool,
+            ledger=ledger,
+            plan=plan,
+            origin=Origin(
+                topics=Topics(settings.mqtt.root, settings.device.id),
+                key=key,
+                software=f"speckled {version('speckled')}",
+                configuration=configuration,
+                simulated=identity.simulated or hurried or pool.provenance().simulated,
+            ),
+            releases=ReleaseStore(state / "releases", settings.capture.keep_releases),
+            outgoing=courier,
+            pace=Pace(plan.frame_rate * settings.simulation.speedup, time.monotonic),
+            wall_ms=_wall_ms,
+            fuse=settings.privacy.fuse,
+            notifier=Notifier(),
+        ).run(stop)
+
+
+def run_relay(settings: Settings, *, stop: threading.Event) -> None:
+    """Build the relay and run it until `stop`.
+
+    Raises:
+        SpeckledError: with the reason, the remedy and the exit status.
+    """
+    state = Path(settings.relay.state)
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    Relay(
+        RelayOptions(
+            device=settings.device.id,
+            root=settings.mqtt.root,
+            socket=Path(settings.relay.socket),
+            outbox=state / "outbox.sqlite",
+            device_key=read_public_key(Path(settings.device.public_key)),
+            collector_key=read_public_key(Path(settings.mqtt.collector_key)),
+            broker=settings.mqtt,
+            software=f"speckled {version('speckled')}",
+            health_seconds=settings.relay.health_seconds,
+            patience=Patience(first=settings.relay.resend_seconds),
+            users=frozenset(_user_id(name) for name in settings.relay.users),
+        )
+    ).run(stop)
+
+
+def _user_id(name: str) -> int:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise ConfigError(
+            Reason.CONFIG, f"[relay] users: there is no user `{name}`", "name the user that capture runs as"
+        ) from None
+
+
+def _protect_memory(settings: Settings) -> None:
+    try:
+        lock_memory()
+    except MemoryNotLockable as error:
+        if settings.capture.require_locked_memory:
+            raise
+        log.warning("%s", error)
+
+
+def _deliver_the_rest(courier: Courier) -> None:
+    left = courier.stop(DELIVERY_PATIENCE)
+    if left:
+        log.error("%d observations were not accepted by the relay and are lost; their charges stand", left)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

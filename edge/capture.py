@@ -1,0 +1,206 @@
+"""The process that sees pixels: camera to signed observation. It has no network.
+
+One frame's way: `Capture.run` takes it, every level's open `Window` adds it, and it is wiped. A full window becomes a
+`Release`, the release a `Map`, the map `Features`, the features an `Observation`, which is signed and handed to the
+courier. Nothing after the release knows a pixel; nothing before it knows the network.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from drivers.camera.base import Camera, CameraIdentity
+from drivers.errors import CameraError, CameraReason
+from edge.entropy.pool import EntropyPool
+from edge.errors import CameraUnavailable, Reason
+from edge.features.describe import describe
+from edge.features.map import MapKeeper
+from edge.frame import Frame
+from edge.notify import Notifier
+from edge.pace import Pace
+from edge.privacy.ledger import Ledger
+from edge.privacy.noise import Noise
+from edge.privacy.profiles import LevelPlan, Plan
+from edge.privacy.statement import make_statement
+from edge.privacy.window import Release, Window
+from edge.releases import ReleaseStore
+from wire.codec import encode
+from wire.cose import sign
+from wire.schema import Observation, Provenance
+from wire.topics import Topics
+
+log = logging.getLogger("speckled.capture")
+
+FRAME_SECONDS = 10.0
+"""How long one frame may take to come. The camera's own ladder of recoveries works within it."""
+
+
+class Outgoing(Protocol):
+    """Where signed observations go."""
+
+    def hand_over(self, envelope: bytes) -> None:
+        """Take one signed observation, without waiting for its delivery."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What every observation of this process says about where it comes from."""
+
+    topics: Topics
+    key: Ed25519PrivateKey
+    software: str
+    configuration: bytes
+    simulated: bool
+
+
+class Level:
+    """One schedule of windows: its open window, and the maps that its releases have given."""
+
+    def __init__(self, plan: LevelPlan, keeper: MapKeeper) -> None:
+        self.plan = plan
+        self.keeper = keeper
+        self.window: Window | None = None
+        self.opened = 0
+
+
+class Capture:
+    """Frames in, signed observations out.
+
+    The order of the steps, their moments and every log line depend on the schedule, on the health of the devices and
+    on releases, never on a pixel.
+    """
+
+    def __init__(
+        self,
+        *,
+        camera: Camera,
+        identity: CameraIdentity,
+        pool: EntropyPool,
+        ledger: Ledger,
+        plan: Plan,
+        origin: Origin,
+        releases: ReleaseStore,
+        outgoing: Outgoing,
+        pace: Pace,
+        wall_ms: Callable[[], int],
+        fuse: int,
+        notifier: Notifier,
+    ) -> None:
+        self._camera = camera
+        self._identity = identity
+        self._pool = pool
+        self._ledger = ledger
+        self._plan = plan
+        self._origin = origin
+        self._releases = releases
+        self._outgoing = outgoing
+        self._pace = pace
+        self._wall_ms = wall_ms
+        self._notifier = notifier
+        self._index = ledger.next_frame
+        self._taken = 0
+        self._released = 0
+        self._levels = [Level(level, self._remember(level.name, fuse)) for level in plan.levels]
+
+    def run(self, stop: threading.Event) -> None:
+        """Go on until `stop` is set or the camera has no more frames. Open windows are wiped at the end.
+
+        Raises:
+            CameraUnavailable, EntropyUnavailable, LedgerError: nothing more can be published, and why.
+        """
+        frame = Frame(self._identity.height, self._identity.width, self._identity.dtype)
+        try:
+            while self._pace.wait(stop):
+                for level in self._levels:
+                    if level.window is None:
+                        self._open(level)
+                if not self._take(frame):
+                    break
+                for level in self._levels:
+                    if level.window is not None and level.window.full:
+                        self._publish(level, level.window)
+                self._report()
+        finally:
+            frame.wipe()
+            for level in self._levels:
+                if level.window is not None:
+                    level.window.wipe()
+
+    def _open(self, level: Level) -> None:
+        """Noise first, then the charge, then the window: a source that fails costs no charge."""
+        mechanism = level.plan.mechanism(level.keeper.reference())
+        noise = Noise.draw(mechanism, self._pool)
+        receipt = self._ledger.charge(level.plan.name, mechanism, self._index)
+        level.window = Window(receipt, noise)
+        level.opened = self._wall_ms()
+        log.info("level %s: window opened at ledger position %d", level.plan.name, receipt.position)
+
+    def _take(self, frame: Frame) -> bool:
+        try:
+            frame.fill(self._camera, FRAME_SECONDS)
+        except CameraError as error:
+            if error.reason is CameraReason.ENDED:
+                log.info("the camera has no more frames")
+                self._notifier.status(f"ended after frame {self._taken}")
+                return False
+            raise CameraUnavailable(Reason.CAMERA, str(error), error.remedy) from None
+        for level in self._levels:
+            if level.window is not None:
+                level.window.add(frame)
+        frame.wipe()
+        self._index += 1
+        self._taken += 1
+        return True
+
+    def _publish(self, level: Level, window: Window) -> None:
+        """Only a source that is healthy now vouches for the noise of this window."""
+        self._pool.check()
+        release = window.close()
+        level.window = None
+        self._releases.add(level.plan.name, release)
+        observation = self._observe(level, release)
+        topic = self._origin.topics.observation
+        self._outgoing.hand_over(sign(encode(observation), self._origin.key, topic))
+        self._released += 1
+        log.info("level %s: released ledger position %d", level.plan.name, release.receipt.position)
+
+    def _observe(self, level: Level, release: Release) -> Observation:
+        statement = make_statement(
+            self._plan,
+            release.mechanism,
+            entropy=self._pool.provenance(),
+            pixel_source=self._identity.pixel_source,
+            simulated=self._origin.simulated,
+        )
+        camera = f"{self._identity.driver} {self._identity.model}".strip()[:64]
+        return Observation(
+            device=self._origin.topics.device,
+            level=level.plan.name,
+            receipt=release.receipt.to_wire(),
+            opened=level.opened,
+            closed=self._wall_ms(),
+            statement=statement,
+            features=describe(level.keeper.add(release)),
+            provenance=Provenance(
+                software=self._origin.software, camera=camera, configuration=self._origin.configuration
+            ),
+        )
+
+    def _remember(self, name: str, fuse: int) -> MapKeeper:
+        keeper = MapKeeper(fuse=fuse)
+        for release in self._releases.last(name, fuse):
+            keeper.add(release)
+        return keeper
+
+    def _report(self) -> None:
+        levels = (f"{level.plan.name} {_filled(level)}/{level.plan.frames}" for level in self._levels)
+        self._notifier.status(f"frame {self._taken}, released {self._released}: " + ", ".join(levels))
+
+
+def _filled(level: Level) -> int:
+    return level.window.added if level.window is not None else level.plan.frames
