@@ -122,7 +122,7 @@ class LevelPlan:
         return max(absolute, Fraction(2 * self.tau, self._scale(2 * self.tau)))
 
     def _scale(self, lut_range: int) -> int:
-        """t = ⌈R · E0 / ε⌉, so that R · E0 / t never passes ε."""
+        """The integer t = ⌈R · E0 / ε⌉, so that R · E0 / t never passes ε."""
         return math.ceil(lut_range * self.unit.exposure / self.epsilon)
 
 
@@ -160,7 +160,8 @@ def plan_for(
 
     Args:
         profile: a name in PROFILES.
-        width, height: of the frames, in pixels.
+        width: of the frames, in pixels.
+        height: of the frames, in pixels.
         max_value: the largest value of a pixel.
         frame_rate: frames per second at most, above 0.
         lut: of windows without a reference.
