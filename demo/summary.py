@@ -3,21 +3,22 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from collector.compare import compare
+from collector.compare import LEANING, compare_observations
 from collector.reader import Reader
 from demo.room import empty_room, of_the_room
 from demo.stage import DEVICE, Stage
+from demo.views import newest_map
 from edge.config import Settings
 from edge.privacy.ledger import read_entries
 from wire.schema import Health, Observation
 
-ROOM_SHARE = 0.6
-"""At least so many of the agreeing keypoints must be on the map of the empty room."""
+ROOM_SHARE = 0.8
+"""At least so many of the agreeing keypoints must show the empty room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts of the run, and what the last two windows of the keypoint level have in common."""
+    """Counts of the run, and what two windows of the keypoint level have in common."""
 
     charged: int
     published: int
@@ -43,9 +44,7 @@ class Summary:
 
     def text(self) -> str:
         """The summary for people."""
-        windows = (
-            "fewer than two windows" if self.windows is None else f"positions {self.windows[0]} and {self.windows[1]}"
-        )
+        windows = "too few windows" if self.windows is None else f"positions {self.windows[0]} and {self.windows[1]}"
         lines = [
             "",
             "Summary",
@@ -53,10 +52,10 @@ class Summary:
             f"  published      {self.published} observations",
             f"  verified       {self.verified} by signature, schema, statement and ledger order, each stored once",
             f"  acknowledged   {self.acknowledged} by the collector's signed word; {self.waiting} wait in the outbox",
-            f"  compared       the last two windows of level `{self.level}`: {windows}",
+            f"  compared       two windows of level `{self.level}`, far enough apart to share no noise: {windows}",
             f"  matched        {self.matches} keypoints, {self.agreeing} of them agree on one place: {self.verdict}",
             f"                 ({self.reason})",
-            f"  of the room    {self.room} of those {self.agreeing} are also on the map of the empty room",
+            f"  of the room    {self.room} of those {self.agreeing} lie where the map looks like the empty room",
             f"  guarantee      epsilon = {self.epsilon} for {self.unit}; simulated",
             "",
             "Passed." if self.good else "NOT passed: see demo-run/*.log.",
@@ -66,18 +65,20 @@ class Summary:
 
 
 def summarise(stage: Stage, settings: Settings, sent: Health, frames: int) -> Summary:
-    """Put the device's own counters beside the ledger and the store, and compare the last two windows."""
+    """Put the device's own counters beside the ledger and the store, and compare two windows."""
     charged = sum(entry["kind"] == "charge" for entry in read_entries(stage.ledger))
     with Reader(stage.store) as reader:
         verified = sum(summary.observations for summary in reader.devices())
-        level, pair = _last_two(reader)
+        level, pair = _two_windows(reader)
     if pair is None:
         return Summary(charged, sent.accepted, verified, sent.acknowledged, sent.waiting, level, None, 0, 0, 0,
                        "nothing to compare", "the run was too short", Fraction(0), "nothing")  # fmt: skip
     older, newer = pair
-    comparison = compare(older.features, newer.features)
+    comparison = compare_observations(older, newer)
+    agreeing = [j for (_, j), agrees in zip(comparison.matches, comparison.agrees, strict=True) if agrees]
     room = empty_room(settings.camera, frames, newer.statement.cell)
-    matches, agreeing, found = of_the_room(older.features, newer.features, room)
+    private = newest_map(stage.releases / level, settings.privacy.fuse)
+    found = of_the_room(newer.features.keypoints[agreeing], private, room, newer.statement.cell)
     return Summary(
         charged=charged,
         published=sent.accepted,
@@ -86,9 +87,9 @@ def summarise(stage: Stage, settings: Settings, sent: Health, frames: int) -> Su
         waiting=sent.waiting,
         level=level,
         windows=(older.receipt.position, newer.receipt.position),
-        matches=matches,
-        agreeing=agreeing,
-        room=found,
+        matches=len(comparison.matches),
+        agreeing=len(agreeing),
+        room=sum(found),
         verdict=comparison.verdict,
         reason=comparison.reason,
         epsilon=newer.statement.epsilon,
@@ -96,15 +97,14 @@ def summarise(stage: Stage, settings: Settings, sent: Health, frames: int) -> Su
     )
 
 
-def _last_two(reader: Reader) -> tuple[str, tuple[Observation, Observation] | None]:
-    """The finest level is the one with keypoints."""
+def _two_windows(reader: Reader) -> tuple[str, tuple[Observation, Observation] | None]:
+    """The newest window of the finest level, which is the one with keypoints, and one that its noise does not reach."""
     best: tuple[str, tuple[Observation, Observation] | None] = ("", None)
     finest = 0
     for name in reader.levels(DEVICE):
-        rows = reader.latest(DEVICE, name, 2)
-        found = [reader.observation(row.id) for row in rows]
-        newer, older = [*found, None, None][:2]
-        if newer is not None and older is not None and (not finest or newer.statement.cell < finest):
+        rows = reader.latest(DEVICE, name, LEANING + 1)
+        newer, older = reader.observation(rows[0].id), reader.observation(rows[-1].id)
+        if len(rows) > LEANING and newer and older and (not finest or newer.statement.cell < finest):
             finest = newer.statement.cell
             best = (name, (older, newer))
     return best

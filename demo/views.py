@@ -42,24 +42,27 @@ class InputView:
 
 
 class MapView:
-    """The newest private map of the finest level, denoised, as a PNG."""
+    """The newest private map of the finest level, as a PNG."""
 
     def __init__(self, releases: Path, fuse: int) -> None:
         self._releases = releases
         self._fuse = fuse
 
     def png(self) -> bytes:
-        """The picture, or an empty one while there is no release yet."""
-        image = np.zeros((30, 40), np.float32)
-        levels = [_read(folder, self._fuse) for folder in self._releases.glob("*")]
-        if finest := min((row for row in levels if row), key=lambda row: row[-1].mechanism.cell, default=None):
-            keeper = MapKeeper(fuse=self._fuse)
-            for release in finest:
-                made = keeper.add(release)
-            image = denoise(made)
-        spread = image.max() - image.min()
-        grey = ((image - image.min()) * (255 / spread if spread else 0)).astype(np.uint8)
-        return encode_png(cv2.resize(grey, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST))
+        """The picture; plain grey while there is no release yet."""
+        levels = [level for level in self._releases.glob("*") if any(level.glob("*.cbor"))]
+        finest = min(levels, key=lambda level: _kept(level, 1)[-1].mechanism.cell, default=None)
+        image = newest_map(finest, self._fuse) if finest else np.zeros((30, 40), np.float32)
+        low, high = np.percentile(image, (0.5, 99.5))
+        grey = np.clip((image - low) * (255 / max(high - low, 1.0)), 0, 255).astype(np.uint8)
+        return encode_png(cv2.resize(grey, None, fx=16, fy=16, interpolation=cv2.INTER_NEAREST))
+
+
+def newest_map(level: Path, fuse: int) -> NDArray[np.float32]:
+    """The denoised map after the releases that a level has kept: (rows, columns) grey."""
+    keeper = MapKeeper(fuse=fuse)
+    maps = [keeper.add(release) for release in _kept(level, fuse)]
+    return denoise(maps[-1])
 
 
 def encode_png(grey: NDArray[np.uint8]) -> bytes:
@@ -70,5 +73,5 @@ def encode_png(grey: NDArray[np.uint8]) -> bytes:
     return data.tobytes()
 
 
-def _read(folder: Path, count: int) -> list[Release]:
-    return [Release.from_bytes(path.read_bytes()) for path in sorted(folder.glob("*.cbor"))[-count:]]
+def _kept(level: Path, count: int) -> list[Release]:
+    return [Release.from_bytes(path.read_bytes()) for path in sorted(level.glob("*.cbor"))[-count:]]

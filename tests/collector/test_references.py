@@ -2,8 +2,7 @@ import pytest
 from factories import make_features, make_observation
 
 from collector import cli
-from collector.compare import Comparison
-from collector.compare import compare as compare_features
+from collector.compare import Comparison, compare
 from collector.errors import Exit, ReferenceUnknown, StoreUnavailable
 
 EPOCH = bytes(range(16))
@@ -23,14 +22,14 @@ def compared(path, a, b):
 
 
 def fixed(verdict, shared=0):
-    real = compare_features(make_features(1), make_features(2))
+    real = compare(make_features(1), make_features(2))
     values = {name: getattr(real, name) for name in ("keypoints", "matches", "agrees", "moved", "cosine", "reason")}
     return lambda _a, _b: Comparison(**values, shared=shared, verdict=verdict)
 
 
 @pytest.mark.parametrize(("verdict", "status"), [("same place", 0), ("different place", 1), ("not enough to tell", 2)])
 def test_the_exit_status_is_the_verdict(path, monkeypatch, capsys, verdict, status):
-    monkeypatch.setattr(cli, "compare_features", fixed(verdict))
+    monkeypatch.setattr(cli, "compare_observations", fixed(verdict))
     assert compared(path, "cam-1@1", "cam-1@2") == status
     said = capsys.readouterr().out
     assert said.startswith(f"{verdict}: cam-1@1 (day) and cam-1@2 (day)\n")
@@ -40,7 +39,7 @@ def test_the_exit_status_is_the_verdict(path, monkeypatch, capsys, verdict, stat
 
 
 def test_shared_releases_are_a_warning(path, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "compare_features", fixed("same place", shared=3))
+    monkeypatch.setattr(cli, "compare_observations", fixed("same place", shared=3))
     compared(path, "cam-1@1", "cam-1@2")
     assert "warning: 3 releases are in both maps" in capsys.readouterr().out
 
