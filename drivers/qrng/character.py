@@ -54,7 +54,7 @@ class CharacterDevice:
             status = os.fstat(self._descriptor)
         except OSError as error:
             self.close()
-            raise bus_error(error) from None
+            raise bus_error(error, str(self._path)) from None
         self._device = status.st_rdev
         try:
             self._refuse_impostors(status.st_mode)
@@ -103,7 +103,7 @@ class CharacterDevice:
                 time.sleep(_PAUSE)  # hwrng has no poll of its own and always looks ready
                 continue
             except OSError as error:
-                raise bus_error(error) from None
+                raise bus_error(error, str(self._path)) from None
             if got == 0:
                 raise _short("the device ended")
             filled += got

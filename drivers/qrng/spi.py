@@ -33,26 +33,29 @@ class SpiBus(Protocol):
         ...
 
 
-def bus_error(error: Exception) -> QrngError:
-    """What an error of the operating system means for an entropy source. The text never holds transferred bytes."""
+def bus_error(error: Exception, node: str = "the device") -> QrngError:
+    """What an error of the operating system means for an entropy source. The text never holds transferred bytes.
+
+    node: path of the device node, where there is one.
+    """
     number = error.errno if isinstance(error, OSError) else None
     name = errno.errorcode.get(number, str(number)) if number is not None else type(error).__name__
     if isinstance(error, FileNotFoundError):
         return QrngError(
             QrngReason.NOT_FOUND,
-            "the device node does not exist",
-            "Check the wiring and enable the bus (for SPI: dtparam=spi=on in config.txt), then restart.",
+            f"{node} does not exist",
+            "Check the wiring, enable the bus (for SPI: dtparam=spi=on in config.txt), and name the node in [qrng].",
         )
     if isinstance(error, PermissionError):
         return QrngError(
             QrngReason.DENIED,
-            f"the device node may not be opened ({name})",
+            f"{node} may not be opened ({name})",
             "Add the service's user to the group that owns the device node (for SPI on Raspberry Pi OS: spi).",
         )
     if number in _GONE:
         return QrngError(
             QrngReason.UNPLUGGED,
-            f"the device is gone ({name})",
+            f"{node} is gone ({name})",
             "Check the cable and the power of the random-number device, then restart.",
         )
     return QrngError(
@@ -100,7 +103,7 @@ class SpidevBus:
             found = (self._spi.mode, self._spi.bits_per_word, self._spi.max_speed_hz)
         except (OSError, SystemError) as error:
             self.close()
-            raise bus_error(error) from None
+            raise bus_error(error, self._device) from None
         if found != (self._mode, 8, self._speed):
             self.close()
             raise QrngError(
@@ -117,7 +120,7 @@ class SpidevBus:
             # xfer2 writes the answer over the list it is given: a reused list would send entropy back to the chip.
             return bytes(self._spi.xfer2(list(tx)))
         except (OSError, SystemError) as error:  # SystemError: py-spidev returns NULL with no exception set
-            raise bus_error(error) from None
+            raise bus_error(error, self._device) from None
 
     def close(self) -> None:
         """As SpiBus.close."""

@@ -48,7 +48,7 @@ def test_a_missing_camera_is_named_and_ends_with_status_66(lonely, camera, says)
     [
         ('driver = "character"\npath = "/dev/absent"', "/dev/absent"),
         ('driver = "microrng"\ndevice = "/dev/spidev9.9"', "spidev"),
-        ('driver = "emulated-microrng"\nfault = "stuck"', "start-up"),
+        ('driver = "emulated-microrng"\nfault = "stuck"', "repetition count test"),
     ],
 )
 def test_a_missing_or_broken_entropy_source_is_named_and_ends_with_status_71(lonely, qrng, says):
