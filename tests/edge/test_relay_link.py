@@ -87,12 +87,12 @@ def test_a_longer_datagram_is_seen_as_too_long_and_the_link_survives(serving, ra
 
 
 def test_a_descriptor_that_someone_tries_to_pass_does_not_cross(serving, raw):
-    before = len(os.listdir("/proc/self/fd"))
-    with open("/dev/null", "rb") as file:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with Path("/dev/null").open("rb") as file:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [file.fileno()]))]
         raw.sendmsg([b"with a gift"], rights)
         assert raw.recv(100) == b"\x00"
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_refusal_carries_the_guards_word(serving, link):
@@ -194,16 +194,9 @@ sys.exit(0 if taken == [b"through systemd"] else 1)
 
 def start_with(sock):
     search = os.pathsep.join(part for part in sys.path if part)
-
-    def into_place():
-        os.dup2(sock.fileno(), 3)
-
-    return subprocess.Popen(
-        [sys.executable, "-c", INHERIT],
-        preexec_fn=into_place,
-        close_fds=False,
-        env={**os.environ, "PYTHONPATH": search},
-    )
+    code = f"import os\nos.dup2({sock.fileno()}, 3)\n" + INHERIT
+    environment = {**os.environ, "PYTHONPATH": search}
+    return subprocess.Popen([sys.executable, "-c", code], pass_fds=[sock.fileno()], env=environment)
 
 
 def test_a_listening_socket_from_systemd_is_taken_over(path, link):
