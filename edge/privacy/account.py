@@ -19,7 +19,7 @@ class Account:
     floor: int = 0
     newest: int = 0
     ends: dict[str, int] = field(default_factory=dict)
-    open: list[tuple[int, Fraction]] = field(default_factory=list)
+    running: list[tuple[int, Fraction]] = field(default_factory=list)
 
     def admit(self, level: str, first: int, frames: int, slope: Fraction) -> None:
         """Check that a window may use frames first .. first + frames - 1 with this slope.
@@ -36,7 +36,7 @@ class Account:
                 f"level {level} would use frame {first} again",
                 "open each window at the frame after those that are charged",
             )
-        total = slope + sum((other for end, other in self.open if end > first), Fraction(0))
+        total = slope + sum((other for end, other in self.running if end > first), Fraction(0))
         if frames < 1 or slope <= 0 or total > self.slope_max:
             raise LedgerError(
                 Reason.LEDGER_OVERSPENT,
@@ -46,8 +46,8 @@ class Account:
 
     def enter(self, level: str, first: int, frames: int, slope: Fraction) -> None:
         """Count a window that was charged."""
-        self.open = [(end, other) for end, other in self.open if end > first]
-        self.open.append((first + frames, slope))
+        self.running = [(end, other) for end, other in self.running if end > first]
+        self.running.append((first + frames, slope))
         self.ends[level] = first + frames
         self.newest = first
 

@@ -91,6 +91,7 @@ class _Log:
 
 class _Residual:
     def __init__(self, lut: ResidualLut, cell: int, width: int) -> None:
+        self._max_value = lut.max_value
         self._range = lut.range
         largest = max(np.iinfo(np.uint16).max + lut.tau, lut.range * cell)
         self.buffer: Integers = np.zeros((cell, width), _holding(largest))
@@ -99,6 +100,7 @@ class _Residual:
 
     def load(self, strip: Plane, row: int) -> None:
         np.copyto(self.buffer, strip)
+        np.minimum(self.buffer, self._max_value, out=self.buffer)
         np.subtract(self.buffer, self._base[row], out=self.buffer)
         np.maximum(self.buffer, 0, out=self.buffer)
         np.minimum(self.buffer, self._range, out=self.buffer)

@@ -1,0 +1,60 @@
+"""What stands between frame and release computes with integers, and says nothing of pixels."""
+
+import ast
+import logging
+from pathlib import Path
+
+import pytest
+
+import edge.privacy
+from edge import frame
+
+ROOM = Path(edge.privacy.__file__).parent
+EXACT = ["account", "bits", "cells", "chain", "ledger", "lut", "mechanism", "noise", "receipt", "release", "sampler"]
+EXACT += ["profiles", "statement", "window"]
+FLOATING = {"float", "mean", "average", "std", "var", "sqrt", "exp", "log", "log1p", "expm1", "divide", "true_divide"}
+FLOATING |= {"float16", "float32", "float64", "floating", "rint", "round", "random", "uniform", "math_log"}
+
+
+def faults(source: str) -> list[str]:
+    """Every place where a program computes with floats."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, float | complex):
+            found.append(f"{node.lineno}: {node.value}")
+        if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div):
+            found.append(f"{node.lineno}: division")
+        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        if name in FLOATING:
+            found.append(f"{node.lineno}: {name}")
+    return found
+
+
+def test_every_file_of_the_room_is_looked_at() -> None:
+    assert {path.stem for path in ROOM.glob("*.py")} == {"__init__", *EXACT}
+
+
+@pytest.mark.parametrize("name", [name for name in EXACT if name != "profiles"])
+def test_no_float_stands_between_frame_and_release(name: str) -> None:
+    assert not faults((ROOM / f"{name}.py").read_text(encoding="utf-8"))
+
+
+def test_profiles_divide_fractions_only() -> None:
+    source = (ROOM / "profiles.py").read_text(encoding="utf-8")
+    divisions = [line for line in faults(source) if "division" in line]
+    assert faults(source) == divisions
+    assert len(divisions) == 1, "lut_range * exposure / epsilon, where epsilon is a Fraction"
+
+
+@pytest.mark.parametrize("source", ["x = 0.5", "x = a / b", "x /= 2", "np.mean(a)", "a.mean()", "math.exp(1)", "1j"])
+def test_the_search_for_floats_finds_them(source: str) -> None:
+    assert faults(source)
+
+
+def test_the_room_and_the_frame_log_nothing() -> None:
+    for path in [*ROOM.glob("*.py"), Path(frame.__file__)]:
+        names = {
+            node.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Name)
+        }
+        assert not names & {"logging", "log", "print", "warnings", "open"}, path.name
+    assert not [name for name in logging.root.manager.loggerDict if name.startswith("edge.privacy")]

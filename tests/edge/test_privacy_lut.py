@@ -1,0 +1,172 @@
+import hashlib
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.privacy.cells import CellSums
+from edge.privacy.lut import LOG_RANGE, LinearLut, LogLut, Lut, ResidualLut
+
+
+def value(lut: Lut, x: int, reference: int) -> int:
+    """The LUT's definition, one pixel at a time."""
+    x = min(x, lut.max_value)
+    if isinstance(lut, ResidualLut):
+        return min(max(x - reference, -lut.tau), lut.tau) + lut.tau
+    return int(lut.table[x]) if isinstance(lut, LogLut) else x
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> tuple[Lut, int, np.ndarray]:
+    rows, columns, cell = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.sampled_from([1, 2, 5]))
+    max_value = draw(st.sampled_from([1, 255, 4092]))
+    dtype = np.uint8 if max_value < 256 else np.uint16
+    seed = np.random.default_rng(draw(st.integers(0, 2**32)))
+    extra = draw(st.integers(0, cell - 1))
+    plane = seed.integers(0, np.iinfo(dtype).max + 1, (rows * cell + extra, columns * cell + extra)).astype(dtype)
+    reference = seed.integers(0, max_value + 1, (rows, columns))
+    lut = draw(
+        st.sampled_from(
+            [LinearLut(max_value), LogLut.of(max_value), ResidualLut(reference, max(1, max_value // 8), max_value)]
+        )
+    )
+    return lut, cell, plane
+
+
+@given(scenes())
+def test_cell_sums_equal_the_definition_pixel_by_pixel_and_leave_out_the_border(
+    scene: tuple[Lut, int, np.ndarray],
+) -> None:
+    lut, cell, plane = scene
+    rows, columns = plane.shape[0] // cell, plane.shape[1] // cell
+    reference = lut.reference if isinstance(lut, ResidualLut) else np.zeros((rows, columns), np.int64)
+    if reference.shape != (rows, columns):
+        return
+    out = np.full((rows, columns), 11, np.int64)
+    CellSums(lut, cell, rows, columns).add(plane, out)
+    for i in range(rows):
+        for j in range(columns):
+            pixels = plane[i * cell : (i + 1) * cell, j * cell : (j + 1) * cell].ravel().tolist()
+            assert out[i, j] == 11 + sum(value(lut, x, int(reference[i, j])) for x in pixels)
+
+
+@pytest.mark.parametrize("cell", [16, 64, 128])
+@pytest.mark.parametrize(
+    ("dtype", "lut"),
+    [
+        (np.uint8, LinearLut(255)),
+        (np.uint16, LinearLut(4092)),
+        (np.uint16, LinearLut(65535)),
+        (np.uint8, LogLut.of(255)),
+        (np.uint16, LogLut.of(4092)),
+        (np.uint8, ResidualLut(np.full((1, 2), 127), 127, 255)),
+        (np.uint16, ResidualLut(np.full((1, 2), 32767), 32767, 65535)),
+    ],
+)
+def test_the_brightest_and_the_darkest_frame_fill_the_range_without_overflow(dtype: type, lut: Lut, cell: int) -> None:
+    sums = CellSums(lut, cell, 1, 2)
+    for pixel, each in ((0, 0), (np.iinfo(dtype).max, lut.range)):
+        out = np.zeros((1, 2), np.int64)
+        sums.add(np.full((cell, 2 * cell), pixel, dtype), out)
+        assert (out == each * cell * cell).all()
+
+
+def test_one_pixel_moves_one_cell_by_at_most_the_range() -> None:
+    rng = np.random.default_rng(5)
+    for lut in (LinearLut(255), LogLut.of(255), ResidualLut(rng.integers(0, 256, (3, 4)), 32, 255)):
+        sums = CellSums(lut, 4, 3, 4)
+        for _ in range(50):
+            plane = rng.integers(0, 256, (12, 16)).astype(np.uint8)
+            before, after = np.zeros((3, 4), np.int64), np.zeros((3, 4), np.int64)
+            sums.add(plane, before)
+            i, j = rng.integers(0, 12), rng.integers(0, 16)
+            plane[i, j] = rng.integers(0, 256)
+            sums.add(plane, after)
+            changed = np.argwhere(before != after)
+            assert len(changed) <= 1
+            assert all(tuple(c) == (i // 4, j // 4) for c in changed)
+            assert np.abs(after - before).sum() <= lut.range
+
+
+def test_every_buffer_on_the_way_holds_signed_integers() -> None:
+    for lut in (LinearLut(65535), LogLut.of(255), ResidualLut(np.zeros((2, 2), np.int64), 32, 255)):
+        sums = CellSums(lut, 2, 2, 2)
+        strip = [held for held in vars(sums._strip).values() if isinstance(held, np.ndarray)]
+        assert {buffer.dtype.kind for buffer in [sums._totals, sums._wide, sums._sums, *strip]} == {"i"}
+
+
+def test_nothing_of_a_frame_stays_in_the_buffers() -> None:
+    plane = np.full((4, 4), 200, np.uint8)
+    for lut in (LinearLut(255), LogLut.of(255), ResidualLut(np.zeros((2, 2), np.int64), 32, 255)):
+        sums = CellSums(lut, 2, 2, 2)
+        sums.add(plane, np.zeros((2, 2), np.int64))
+        buffers = [sums._totals, sums._wide, sums._sums, sums._strip.buffer]
+        assert not any(buffer.any() for buffer in [*buffers, getattr(sums._strip, "_index", sums._sums)])
+
+
+@pytest.mark.parametrize(
+    ("max_value", "offset", "digest"),
+    [
+        (255, 64, "921730c47dd98f03dbeb5d9f021f3ccd7c805faf106fcbc091e38d465839c989"),
+        (4092, 1023, "a1522a1877e54b2807cd756b09657ca6ce79a7533b30e12b7adeacd66558322b"),
+    ],
+)
+def test_the_log_table_is_the_same_on_every_machine(max_value: int, offset: int, digest: str) -> None:
+    lut = LogLut.of(max_value)
+    assert lut.offset == offset
+    assert hashlib.sha256(lut.table.astype("<u2").tobytes()).hexdigest() == digest
+
+
+@pytest.mark.parametrize(("max_value", "offset"), [(255, 64), (255, 1), (255, 255), (1, 1), (1023, 100)])
+def test_the_log_table_is_the_logarithm_rounded(max_value: int, offset: int) -> None:
+    table = LogLut(max_value, offset).table
+    exact = [
+        LOG_RANGE * math.log((x + offset) / offset) / math.log((max_value + offset) / offset)
+        for x in range(max_value + 1)
+    ]
+    assert np.abs(table - np.array(exact)).max() < 0.5 + 1e-9
+    assert table[0] == 0
+    assert table[-1] == LOG_RANGE
+    assert (np.diff(table.astype(int)) >= 0).all()
+
+
+def test_public_tables_and_references_cannot_be_changed_later() -> None:
+    given_grid = np.zeros((2, 2), np.int64)
+    lut = ResidualLut(given_grid, 32, 255)
+    given_grid[0, 0] = 9
+    assert lut.reference[0, 0] == 0
+    with pytest.raises(ValueError):
+        lut.reference[0, 0] = 1
+    with pytest.raises(ValueError):
+        LogLut.of(255).table[0] = 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: LinearLut(0),
+        lambda: LinearLut(65536),
+        lambda: LogLut(255, 0),
+        lambda: LogLut(255, 256),
+        lambda: ResidualLut(np.zeros((2, 2), np.int64), 0, 255),
+        lambda: ResidualLut(np.zeros((2, 2), np.int64), 256, 255),
+        lambda: ResidualLut(np.zeros((2, 2)), 32, 255),
+        lambda: ResidualLut(np.zeros(4, np.int64), 32, 255),
+        lambda: ResidualLut(np.full((2, 2), 256), 32, 255),
+        lambda: ResidualLut(np.full((2, 2), -1), 32, 255),
+    ],
+)
+def test_a_lut_out_of_range_is_refused(make) -> None:
+    with pytest.raises(ValueError):
+        make()
+
+
+def test_the_statement_of_a_lut_names_its_range_and_parameter() -> None:
+    specs = [lut.spec for lut in (LinearLut(255), LogLut.of(255), ResidualLut(np.zeros((1, 1), np.int64), 32, 255))]
+    assert [(s.name, s.range, s.parameter) for s in specs] == [
+        ("linear", 255, 0),
+        ("log", 1023, 64),
+        ("residual", 64, 32),
+    ]
