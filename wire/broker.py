@@ -276,9 +276,16 @@ class _Connection:
         self._client.disconnect()
 
     def close(self) -> None:
-        """Let go of the socket, whatever state it is in."""
-        if socket := self._client.socket():
+        """Let go of the socket, whatever state it is in, and of each other.
+
+        paho closes its inner sockets when the last reference to the client goes; a circle of references would leave
+        that to the garbage collector, which may take the sockets first and complain.
+        """
+        client = self._client
+        if socket := client.socket():
             socket.close()
+        client.on_connect = client.on_disconnect = client.on_message = None
+        client.on_publish = client.on_subscribe = None
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry: int | None) -> int:
         properties = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry) if expiry is not None else None

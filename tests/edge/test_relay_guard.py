@@ -43,7 +43,8 @@ def test_each_way_of_being_wrong_is_refused_with_its_reason():
     other_key = make_observation("cam", 3, EPOCH, Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))[1]
     other_topic = make_observation("cam", 3, EPOCH, KEY, topic=TOPICS.health)[1]
     other_device = make_observation("cab", 3, EPOCH, KEY, topic=TOPICS.observation)[1]
-    dishonest = sign(encode(altered(observation, closed=observation.opened - 1)), KEY, TOPICS.observation)
+    cheaper = altered(observation.statement, epsilon=observation.statement.epsilon / 2)
+    dishonest = sign(encode(altered(observation, statement=cheaper)), KEY, TOPICS.observation)
     not_an_observation = sign(b"\xa0", KEY, TOPICS.observation)
     changed = bytearray(good)
     changed[-100] ^= 1

@@ -233,17 +233,17 @@ def test_a_kept_session_delivers_what_came_while_we_were_away(mosquitto):
 
 @pytest.mark.broker
 def test_what_was_not_acknowledged_comes_again_and_an_acknowledgement_counts_for_its_own_connection_only(mosquitto):
-    with ready(mosquitto.port, client_id="sender") as sender:
-        with ready(mosquitto.port, client_id="kept", subscriptions=("a/#",), manual_ack=True) as one:
-            for text in (b"1", b"2"):
-                sender.broker.publish("a/b", text)
-            first, second = one.wait(Message), one.wait(Message)
-            one.broker.acknowledge(first)
-            break_connection(one)
-            assert one.wait(Message).payload == b"2"
-            one.broker.acknowledge(second)  # of the connection before: ignored
-            break_connection(one)
-            assert one.wait(Message).payload == b"2"
+    kept = {"client_id": "kept", "subscriptions": ("a/#",), "manual_ack": True}
+    with ready(mosquitto.port, client_id="sender") as sender, ready(mosquitto.port, **kept) as one:
+        for text in (b"1", b"2"):
+            sender.broker.publish("a/b", text)
+        first, second = one.wait(Message), one.wait(Message)
+        one.broker.acknowledge(first)
+        break_connection(one)
+        assert one.wait(Message).payload == b"2"
+        one.broker.acknowledge(second)  # of the connection before: ignored
+        break_connection(one)
+        assert one.wait(Message).payload == b"2"
 
 
 def break_connection(one):
