@@ -204,6 +204,19 @@ def test_an_absent_collector_costs_a_bounded_number_of_publishes(bench):
     assert count == OUTSTANDING
 
 
+def test_each_word_of_the_collector_makes_room_for_more(bench):
+    total = 2 * OUTSTANDING + 50
+    bench.put(*range(1, total + 1))
+    bench.delivery.connected(20)
+    count = 0
+    for _ in range(3):
+        while sent := bench.send():
+            count += len(sent)
+            bench.answer(*sent)
+        bench.delivery.acknowledge(word(1, count))
+    assert (count, bench.delivery.waiting) == (total, 0)
+
+
 def test_observations_that_nobody_accepts_do_not_hold_up_the_others(bench):
     bench.put(*range(1, OUTSTANDING + 50))
     bench.delivery.connected(20)
