@@ -22,7 +22,7 @@ from collector.page.view import Panel
 from demo.broker import DemoBroker, start_broker
 from demo.health import HealthListener
 from demo.progress import ProgressListener
-from demo.stage import DEVICE, ROOT, Stage, set_stage
+from demo.stage import DEVICE, ROOT, SECONDS_PER_FRAME, Stage, set_stage
 from demo.summary import summarise
 from demo.views import InputView, MapView
 from demo.watch import Run
@@ -30,9 +30,14 @@ from edge.config import load
 from edge.errors import Exit
 from wire.topics import Topics
 
-WINDOW = 144
-"""Frames of a day at one frame every ten minutes."""
+WINDOW = 24 * 3600 // SECONDS_PER_FRAME
+"""Frames of a day."""
 WINDOWS_ONCE = 5
+PRIVATE_MAP = (
+    "from the newest release of the finest level; stays on the device. Time is compressed: a second of input at 10 "
+    f"frames per second counts as {10 * SECONDS_PER_FRAME // 60} minutes, so whoever stays for several seconds is a "
+    "resident, not a visitor, and shows."
+)
 NO_PAGE_CACHE = {"Cache-Control": "no-store"}
 
 
@@ -72,7 +77,7 @@ def _start(stack: ExitStack, stage: Stage, broker: DemoBroker, options: argparse
     what = f"the clip {options.video}" if options.video else "a synthetic place with people walking through it"
     sys.stdout.write(
         f"Input: {what}. Entropy: emulated chip. Broker: {broker.name}, MQTT {broker.protocol}.\n"
-        f"Time is compressed: one frame stands for ten minutes, {WINDOW} frames for a day.\n"
+        f"Time is compressed: one frame stands for {SECONDS_PER_FRAME // 60} minutes, {WINDOW} frames for a day.\n"
         f"Page: {page.address}device/{DEVICE}\n\n"
     )
     collector = stack.enter_context(
@@ -106,7 +111,7 @@ def _page(stage: Stage, progress: ProgressListener, port: int) -> PageServer:
             Panel(
                 "Input", "what the camera is shown, read from the source itself, not from capture", "/demo/input.png"
             ),
-            Panel("Private map", "from the newest release of the finest level; stays on the device", "/demo/map.png"),
+            Panel("Private map", PRIVATE_MAP, "/demo/map.png"),
         ],
         progress=bars,
     )

@@ -9,8 +9,8 @@ from edge.keys import make_key_pair
 
 ROOT = "speckled"
 DEVICE = "demo-camera"
-SECONDS_PER_FRAME = 600
-"""Compressed time: one frame stands for ten minutes, so a day is 144 frames and a ten-minute visit is one frame."""
+SECONDS_PER_FRAME = 360
+"""Compressed time: one frame stands for six minutes, so a day is 240 frames and a ten-minute visit touches two."""
 
 
 @dataclass(frozen=True, slots=True)

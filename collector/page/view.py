@@ -16,7 +16,7 @@ from wire.schema import Features, Observation
 K = TypeVar("K")
 V = TypeVar("V")
 
-HISTORY = 24
+HISTORY = 12
 """Observations of a level that the page lists."""
 KEPT = 256
 """Decoded observations, and comparisons, that are kept for the next drawing."""
@@ -43,16 +43,28 @@ class Star:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """A component of a grid vector as drawn, in a box that is as wide as the vector is long and 2 high."""
+
+    x: float
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """Two windows side by side.
 
-    lines: between the keypoints that agree, as (x1, y1, x2, y2). lit_left, lit_right: the numbers of these keypoints.
+    left_bars, right_bars: their grid vectors, drawn where neither has keypoints. lines: between the keypoints that
+    agree, as (x1, y1, x2, y2). lit_left, lit_right: the numbers of these keypoints.
     """
 
     older: Row
     newer: Row
     left: list[Star]
     right: list[Star]
+    left_bars: list[Bar]
+    right_bars: list[Bar]
     lines: list[tuple[float, float, float, float]]
     lit_left: frozenset[int]
     lit_right: frozenset[int]
@@ -68,6 +80,7 @@ class Level:
     row: Row
     observation: Observation
     stars: list[Star]
+    bars: list[Bar]
     pair: Pair | None
     history: list[Row]
 
@@ -90,7 +103,9 @@ class Viewer:
         if observation is None:
             return None
         pair = self._pair(reader, self._older(reader, history, observation), history[0]) if len(history) > 1 else None
-        return Level(name, history[0], observation, stars_of(observation.features), pair, history)
+        return Level(
+            name, history[0], observation, stars_of(observation.features), bars_of(observation.features), pair, history
+        )
 
     def _older(self, reader: Reader, history: list[Row], newest: Observation) -> Row:
         """The newest earlier window whose noise is its own: no release in common, and no residual neighbour.
@@ -119,6 +134,8 @@ class Viewer:
             newer=newer,
             left=left,
             right=right,
+            left_bars=bars_of(first.features),
+            right_bars=bars_of(second.features),
             lines=[(left[i].x, left[i].y, right[j].x, right[j].y) for i, j in matches],
             lit_left=frozenset(i for i, _ in matches),
             lit_right=frozenset(j for _, j in matches),
@@ -138,6 +155,13 @@ def stars_of(features: Features) -> list[Star]:
     top = float(np.max(np.abs(features.keypoints[:, 4]), initial=0.0)) or 1.0
     edge = float(max(features.width, features.height))
     return [_star(*(float(value) for value in row), top=top, edge=edge) for row in features.keypoints]
+
+
+def bars_of(features: Features) -> list[Bar]:
+    """The grid vector as bars around a middle line, the largest filling its half."""
+    top = float(np.max(np.abs(features.vector), initial=0.0)) or 1.0
+    heights = [float(value) / top for value in features.vector]
+    return [Bar(float(index), 1 - max(height, 0.0), abs(height)) for index, height in enumerate(heights)]
 
 
 def decimal(value: Fraction, digits: int = 4) -> str:

@@ -79,6 +79,7 @@ class MapKeeper:
             raise ValueError(f"fuse is {fuse}, not in 1..{MAX_FUSED}")
         self._estimates: deque[Estimate] = deque(maxlen=fuse)
         self._reference: NDArray[np.int64] | None = None
+        self._reference_noise = math.inf
 
     def add(self, release: Release) -> Map:
         """The map after this release.
@@ -89,7 +90,7 @@ class MapKeeper:
         Raises:
             TypeError: not a Release. Nothing else is ever described.
         """
-        estimate = estimate_of(release)
+        estimate = estimate_of(release, self._reference_noise)
         kept = self._estimates
         if kept and (estimate.contradicts or kept[-1].grey.shape != estimate.grey.shape):
             kept.clear()
@@ -111,6 +112,7 @@ class MapKeeper:
             fused=fused,
         )
         max_value = mechanism.lut.max_value
+        self._reference_noise = noise
         self._reference = None if estimate.contradicts else reference_of(denoise(made), max_value)
         return made
 
@@ -119,15 +121,19 @@ class MapKeeper:
         return self._reference
 
 
-def estimate_of(release: Release) -> Estimate:
+def estimate_of(release: Release, reference_noise: float) -> Estimate:
     """Undo the scale and the LUT of one release. Raises TypeError for anything but a Release."""
     if not isinstance(release, Release):
         raise TypeError("features are computed on releases only")
-    return undo(release.receipt.position, release.sums, release.mechanism)
+    return undo(release.receipt.position, release.sums, release.mechanism, reference_noise)
 
 
-def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism) -> Estimate:
-    """The estimate from released sums (rows, columns) under this mechanism."""
+def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism, reference_noise: float = 0.0) -> Estimate:
+    """The estimate from released sums (rows, columns) under this mechanism.
+
+    reference_noise: standard deviation in grey of the map that a residual LUT's reference was made of; infinite where
+        that is not known. A noisy reference is far off by itself, and proves no change of place.
+    """
     lut = mechanism.lut
     pixels = mechanism.frames * mechanism.cell**2
     mean = sums / pixels
@@ -136,7 +142,7 @@ def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism) -> Estima
     if isinstance(lut, ResidualLut):
         tau = lut.range / 2
         off = mean - tau
-        chance = math.exp(-math.sqrt(2) * FAR * tau / noise)
+        chance = math.exp(-math.sqrt(2) * FAR * tau / math.hypot(noise, reference_noise / to_grey))
         moved = float(np.mean(np.abs(off) > FAR * tau)) - chance
         return Estimate(position, (lut.reference + off) * to_grey, noise * to_grey, moved > CONTRADICTED)
     mean = np.clip(mean, 0, lut.range)

@@ -41,7 +41,7 @@ def test_only_a_release_is_described():
         with pytest.raises(TypeError, match="releases only"):
             MapKeeper(fuse=1).add(impostor)
         with pytest.raises(TypeError, match="releases only"):
-            estimate_of(impostor)
+            estimate_of(impostor, 0.0)
 
 
 @pytest.mark.parametrize("grey", [0, 3, 77, 200, 255])
@@ -97,6 +97,15 @@ def test_much_noise_is_no_contradiction():
     lut = ResidualLut(shown, 32, 255)
     scale = int(30 / math.sqrt(2) * FRAMES * CELL**2)
     assert not undo(1, residual_sums(shown, lut, 1, scale), mechanism(lut, scale)).contradicts
+
+
+def test_a_noisy_reference_is_no_proof_of_another_place():
+    shown = place()
+    rng = np.random.default_rng(3)
+    noisy = np.clip(shown + np.rint(rng.laplace(0, 22, shown.shape)).astype(np.int64), 0, 255)
+    lut = ResidualLut(noisy, 32, 255)
+    assert undo(1, residual_sums(shown, lut), mechanism(lut)).contradicts
+    assert not undo(1, residual_sums(shown, lut), mechanism(lut), reference_noise=31).contradicts
 
 
 def test_the_reference_of_the_next_window_is_whole_pixel_values_in_range():
