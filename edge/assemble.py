@@ -1,7 +1,6 @@
 """From settings to running processes: the one place that knows which part goes where."""
 
 import logging
-import pwd
 import threading
 import time
 from contextlib import ExitStack
@@ -128,18 +127,8 @@ def run_relay(settings: Settings, *, stop: threading.Event) -> None:
             software=f"speckled {version('speckled')}",
             health_seconds=settings.relay.health_seconds,
             patience=Patience(first=settings.relay.resend_seconds),
-            users=frozenset(_user_id(name) for name in settings.relay.users),
         )
     ).run(stop)
-
-
-def _user_id(name: str) -> int:
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        raise ConfigError(
-            Reason.CONFIG, f"[relay] users: there is no user `{name}`", "name the user that capture runs as"
-        ) from None
 
 
 def _protect_memory(settings: Settings) -> None:

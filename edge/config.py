@@ -136,11 +136,10 @@ class CaptureSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class RelaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where the relay listens for capture and keeps its outbox. `users`: who besides its own user may be capture."""
+    """Where the relay listens for capture and keeps its outbox."""
 
     socket: str = "/run/speckled/relay.sock"
     state: str = "/var/lib/speckled/relay"
-    users: tuple[str, ...] = ()
     health_seconds: Annotated[float, Meta(gt=0)] = 30.0
     resend_seconds: Annotated[float, Meta(gt=0)] = 30.0
 

@@ -40,7 +40,6 @@ state = "/var/lib/speckled/capture"
 [relay]
 socket = "/run/speckled/relay.sock"
 state = "/var/lib/speckled/relay"
-# users = ["speckled-capture"] # who may hand over observations, where that is not the relay's own user
 
 [mqtt]
 host = "127.0.0.1"
