@@ -47,8 +47,8 @@ def main() -> int:
     if options.video and not options.video.is_file():
         sys.stderr.write(f"demo: {options.video}: no such file. Name a video clip, for example VIDEO=clip.mp4.\n")
         return Exit.NO_CAMERA
-    folder = Path("demo-run")
-    folder.mkdir(exist_ok=True)
+    folder: Path = options.folder
+    folder.mkdir(parents=True, exist_ok=True)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -143,6 +143,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("make demo", description="camera to collector on one machine, without hardware")
     parser.add_argument("--once", action="store_true", help="end by itself, with a summary")
     parser.add_argument("--video", type=Path, help="play this clip instead of the synthetic place")
+    parser.add_argument("--folder", type=Path, default=Path("demo-run"), help="for all files (default %(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="of the page (default %(default)s; a free one if taken)")
     parser.add_argument("--rate", type=int, default=60, help="frames per second of real time (default %(default)s)")
     parser.add_argument("--windows", type=int, default=WINDOWS_ONCE, help="of the synthetic place with --once")

@@ -45,13 +45,13 @@ def start_broker(folder: Path, *, embedded: bool = False) -> DemoBroker:
     else:
         command = [sys.executable, "-m", "demo.embedded", str(port)]
     process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    _wait_for(port, process)
+    _wait_for(port, process, folder / "broker.log")
     if mosquitto:
         return DemoBroker("mosquitto", port, "5", process)
     return DemoBroker("embedded broker (amqtt)", port, "3.1.1", process)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + 15
     while time.monotonic() < until and process.poll() is None:
         try:
@@ -60,4 +60,4 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
         else:
             return
-    raise SystemExit("demo: the broker did not start; demo-run/broker.log says why")
+    raise SystemExit(f"demo: the broker did not start; {log} says why")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from collector.compare import LEANING, compare_observations
 from collector.reader import Reader
@@ -17,16 +18,11 @@ ROOM_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """Counts of the run, and what two windows of the keypoint level have in common."""
+class Matched:
+    """What two windows of the level with keypoints have in common. `room`: agreeing keypoints that show the room."""
 
-    charged: int
-    published: int
-    verified: int
-    acknowledged: int
-    waiting: int
     level: str
-    windows: tuple[int, int] | None
+    positions: tuple[int, int]
     matches: int
     agreeing: int
     room: int
@@ -37,14 +33,41 @@ class Summary:
 
     @property
     def good(self) -> bool:
+        """Whether keypoints agree that it is one place, and they are the room's."""
+        return self.verdict == "same place" and self.agreeing > 0 and self.room >= ROOM_SHARE * self.agreeing
+
+    def lines(self) -> list[str]:
+        """For the summary."""
+        first, second = self.positions
+        return [
+            f"  compared       positions {first} and {second} of level `{self.level}`, far enough apart to share no noise",
+            f"  matched        {self.matches} keypoints, {self.agreeing} of them agree on one place: {self.verdict}",
+            f"                 ({self.reason})",
+            f"  of the room    {self.room} of those {self.agreeing} lie where the map looks like the empty room",
+            f"  guarantee      epsilon = {self.epsilon} for {self.unit}; simulated",
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of the whole run, and the match of two of its windows, if there were enough."""
+
+    folder: Path
+    charged: int
+    published: int
+    verified: int
+    acknowledged: int
+    waiting: int
+    matched: Matched | None
+
+    @property
+    def good(self) -> bool:
         """Whether observations were published, verified, acknowledged and matched, and the matches are the room's."""
         delivered = 0 < self.published == self.verified == self.acknowledged and self.waiting == 0
-        matched = self.verdict == "same place" and self.room >= ROOM_SHARE * self.agreeing
-        return delivered and matched
+        return delivered and self.matched is not None and self.matched.good
 
     def text(self) -> str:
         """The summary for people."""
-        windows = "too few windows" if self.windows is None else f"positions {self.windows[0]} and {self.windows[1]}"
         lines = [
             "",
             "Summary",
@@ -52,13 +75,9 @@ class Summary:
             f"  published      {self.published} observations",
             f"  verified       {self.verified} by signature, schema, statement and ledger order, each stored once",
             f"  acknowledged   {self.acknowledged} by the collector's signed word; {self.waiting} wait in the outbox",
-            f"  compared       two windows of level `{self.level}`, far enough apart to share no noise: {windows}",
-            f"  matched        {self.matches} keypoints, {self.agreeing} of them agree on one place: {self.verdict}",
-            f"                 ({self.reason})",
-            f"  of the room    {self.room} of those {self.agreeing} lie where the map looks like the empty room",
-            f"  guarantee      epsilon = {self.epsilon} for {self.unit}; simulated",
+            *(self.matched.lines() if self.matched else ["  compared       nothing: the run was too short"]),
             "",
-            "Passed." if self.good else "NOT passed: see demo-run/*.log.",
+            "Passed." if self.good else f"NOT passed: see the logs in {self.folder}.",
             "",
         ]
         return "\n".join(lines)
@@ -69,24 +88,27 @@ def summarise(stage: Stage, settings: Settings, sent: Health, frames: int) -> Su
     charged = sum(entry["kind"] == "charge" for entry in read_entries(stage.ledger))
     with Reader(stage.store) as reader:
         verified = sum(summary.observations for summary in reader.devices())
-        level, pair = _two_windows(reader)
-    if pair is None:
-        return Summary(charged, sent.accepted, verified, sent.acknowledged, sent.waiting, level, None, 0, 0, 0,
-                       "nothing to compare", "the run was too short", Fraction(0), "nothing")  # fmt: skip
-    older, newer = pair
-    comparison = compare_observations(older, newer)
-    agreeing = [j for (_, j), agrees in zip(comparison.matches, comparison.agrees, strict=True) if agrees]
-    room = empty_room(settings.camera, frames, newer.statement.cell)
-    private = newest_map(stage.releases / level, settings.privacy.fuse)
-    found = of_the_room(newer.features.keypoints[agreeing], private, room, newer.statement.cell)
+        pair = _two_windows(reader)
     return Summary(
+        folder=stage.folder,
         charged=charged,
         published=sent.accepted,
         verified=verified,
         acknowledged=sent.acknowledged,
         waiting=sent.waiting,
-        level=level,
-        windows=(older.receipt.position, newer.receipt.position),
+        matched=_match(stage, settings, frames, *pair) if pair else None,
+    )
+
+
+def _match(stage: Stage, settings: Settings, frames: int, older: Observation, newer: Observation) -> Matched:
+    comparison = compare_observations(older, newer)
+    agreeing = [j for (_, j), agrees in zip(comparison.matches, comparison.agrees, strict=True) if agrees]
+    room = empty_room(settings.camera, frames, newer.statement.cell)
+    private = newest_map(stage.releases / newer.level, settings.privacy.fuse)
+    found = of_the_room(newer.features.keypoints[agreeing], private, room, newer.statement.cell)
+    return Matched(
+        level=newer.level,
+        positions=(older.receipt.position, newer.receipt.position),
         matches=len(comparison.matches),
         agreeing=len(agreeing),
         room=sum(found),
@@ -97,14 +119,12 @@ def summarise(stage: Stage, settings: Settings, sent: Health, frames: int) -> Su
     )
 
 
-def _two_windows(reader: Reader) -> tuple[str, tuple[Observation, Observation] | None]:
+def _two_windows(reader: Reader) -> tuple[Observation, Observation] | None:
     """The newest window of the finest level, which is the one with keypoints, and one that its noise does not reach."""
-    best: tuple[str, tuple[Observation, Observation] | None] = ("", None)
-    finest = 0
-    for name in reader.levels(DEVICE):
-        rows = reader.latest(DEVICE, name, LEANING + 1)
+    pairs = []
+    for level in reader.levels(DEVICE):
+        rows = reader.latest(DEVICE, level, LEANING + 1)
         newer, older = reader.observation(rows[0].id), reader.observation(rows[-1].id)
-        if len(rows) > LEANING and newer and older and (not finest or newer.statement.cell < finest):
-            finest = newer.statement.cell
-            best = (name, (older, newer))
-    return best
+        if len(rows) > LEANING and older and newer:
+            pairs.append((older, newer))
+    return min(pairs, key=lambda pair: pair[1].statement.cell, default=None)
