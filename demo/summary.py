@@ -40,7 +40,7 @@ class Matched:
         """For the summary."""
         first, second = self.positions
         return [
-            f"  compared       positions {first} and {second} of level `{self.level}`, far enough apart to share no noise",
+            f"  compared       positions {first} and {second} of level `{self.level}`, {LEANING} windows apart",
             f"  matched        {self.matches} keypoints, {self.agreeing} of them agree on one place: {self.verdict}",
             f"                 ({self.reason})",
             f"  of the room    {self.room} of those {self.agreeing} lie where the map looks like the empty room",
