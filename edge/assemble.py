@@ -98,7 +98,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
                 configuration=configuration,
                 simulated=identity.simulated or hurried or pool.provenance().simulated,
             ),
-            releases=ReleaseStore(state / "releases", settings.capture.keep_releases),
+            releases=ReleaseStore(state / "releases", settings.capture.keep_releases, epoch=ledger.epoch),
             outgoing=courier,
             pace=Pace(plan.frame_rate * settings.simulation.speedup, time.monotonic),
             wall_ms=_wall_ms,

@@ -192,8 +192,9 @@ class Capture:
         )
 
     def _remember(self, name: str, fuse: int) -> MapKeeper:
+        """All that are kept, not the last `fuse`: how noisy a reference was is known from the release before it."""
         keeper = MapKeeper(fuse=fuse)
-        for release in self._releases.last(name, fuse):
+        for release in self._releases.kept(name):
             keeper.add(release)
         return keeper
 
