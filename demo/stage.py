@@ -98,7 +98,7 @@ require_locked_memory = false
 [relay]
 socket = "relay/socket"
 state = "relay"
-health_seconds = 2
+health_seconds = 0.5
 
 [mqtt]
 host = "127.0.0.1"

@@ -1,5 +1,6 @@
 import threading
 from fractions import Fraction
+from itertools import pairwise
 
 from edge.pace import Pace
 
@@ -26,28 +27,38 @@ class PassingEvent(threading.Event):
         return self.is_set()
 
 
-def taken(pace, clock, stop, late):
-    times = []
-    for delay in late:
+def arrivals(pace, clock, stop, delays):
+    """When the camera was asked for each frame, and when it came."""
+    asked, came = [], []
+    for delay in delays:
         assert pace.wait(stop)
-        times.append(clock.now)
+        asked.append(clock.now)
         clock.now += delay
-    return times
+        pace.taken()
+        came.append(clock.now)
+    return asked, came
 
 
-def test_successive_frames_are_at_least_one_period_apart():
+def test_a_frame_is_asked_for_no_sooner_than_a_period_after_the_one_before_has_come():
     clock = Clock()
-    times = taken(Pace(Fraction(2), clock), clock, PassingEvent(clock), [0.1, 0.4, 0.0, 0.2])
-    assert all(b - a >= 0.5 for a, b in zip(times, times[1:], strict=False))
+    asked, came = arrivals(Pace(Fraction(2), clock, resumed=False), clock, PassingEvent(clock), [0.1, 0.4, 3.0, 0.0])
+    assert asked[0] == 100.0
+    assert all(after - before >= 0.5 for before, after in zip(came, asked[1:], strict=False))
 
 
 def test_a_late_frame_is_not_made_up_for_by_an_early_one():
     clock = Clock()
-    times = taken(Pace(Fraction(1), clock), clock, PassingEvent(clock), [3.7, 0.0, 0.0])
-    assert times == [100.0, 103.7, 104.7]
+    asked, _ = arrivals(Pace(Fraction(1), clock, resumed=False), clock, PassingEvent(clock), [3.5, 0.0, 0.0])
+    assert asked == [100.0, 104.5, 105.5]
+
+
+def test_after_a_restart_a_whole_period_passes_before_the_first_frame():
+    clock = Clock()
+    asked, _ = arrivals(Pace(Fraction(1, 600), clock, resumed=True), clock, PassingEvent(clock), [0.0])
+    assert asked == [700.0]
 
 
 def test_a_stop_ends_the_wait():
     stop = threading.Event()
     stop.set()
-    assert not Pace(Fraction(1), Clock()).wait(stop)
+    assert not Pace(Fraction(1), Clock(), resumed=True).wait(stop)
