@@ -149,6 +149,7 @@ class Capture:
                 self._notifier.status(f"ended after frame {self._taken}")
                 return False
             raise CameraUnavailable(Reason.CAMERA, str(error), error.remedy) from None
+        self._pace.taken()
         for level in self._levels:
             if level.window is not None:
                 level.window.add(frame)

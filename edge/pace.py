@@ -4,16 +4,18 @@ from fractions import Fraction
 
 
 class Pace:
-    """Keeps successive frames at least one frame period apart.
+    """Keeps successive frames at least one frame period apart, over a restart too.
 
-    The privacy unit counts the frames that a visit can touch, so the spacing is a minimum, never an average: after a
-    late frame the next one is a whole period later, not early to catch up.
+    The privacy unit counts the frames that a visit can touch, so the spacing is a minimum, never an average. It is
+    counted from the moment a frame has come, as the camera may take its time: after a late frame the next one is a
+    whole period later, not early to catch up.
     """
 
-    def __init__(self, rate: Fraction, monotonic: Callable[[], float]) -> None:
+    def __init__(self, rate: Fraction, monotonic: Callable[[], float], *, resumed: bool) -> None:
+        """`rate`: frames per second at most. `resumed`: frames were taken before, nobody knows how long ago."""
         self._period = float(1 / rate)
         self._monotonic = monotonic
-        self._last: float | None = None
+        self._last = monotonic() if resumed else None
 
     def wait(self, stop: threading.Event) -> bool:
         """Sleep until the next frame may be taken. False where `stop` was set meanwhile."""
@@ -21,5 +23,8 @@ class Pace:
             while (left := self._last + self._period - self._monotonic()) > 0:
                 if stop.wait(left):
                     return False
-        self._last = self._monotonic()
         return not stop.is_set()
+
+    def taken(self) -> None:
+        """A frame has come just now, or may have."""
+        self._last = self._monotonic()

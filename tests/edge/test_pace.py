@@ -1,6 +1,5 @@
 import threading
 from fractions import Fraction
-from itertools import pairwise
 
 from edge.pace import Pace
 
