@@ -8,8 +8,12 @@ from wire.errors import WireError, WireReason
 
 MAX_DEPTH = 8
 """The deepest message has 6: map, map, tag, list, tag, bytes."""
-TAGS = frozenset({2, 3, 18, 30, 40, 64, 85})
-"""Big integers and rationals (RFC 8949, 3.4.3; IANA 30), COSE_Sign1 (RFC 9052), arrays (RFC 8746)."""
+TAGS = frozenset({18, 30, 40, 64, 85})
+"""COSE_Sign1 (RFC 9052), rationals (IANA 30), arrays (RFC 8746)."""
+BIG_INTEGER = 2
+"""The tag of a positive integer of more than 64 bits (RFC 8949, 3.4.3)."""
+MAX_INTEGER_BYTES = 16
+"""The decoder reduces rationals to lowest terms, which takes time quadratic in the length of their numbers."""
 _SHORTEST = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
 _ARGUMENT_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
 _SIMPLE = {20: 0, 21: 0, 25: 2, 26: 4, 27: 8}
@@ -53,14 +57,22 @@ def _item(data: bytes, at: int) -> tuple[int, int | None]:
             return at, None
         case 2 | 3:
             return _within(data, at + argument), None
-        case 4:
-            return at, argument
-        case 5:
-            return at, 2 * argument
+        case 4 | 5:  # of a map, keys and values
+            return at, argument * (major - 3)
+        case _ if argument == BIG_INTEGER:
+            return _big_integer(data, at), None
         case _:
             if argument not in TAGS:
                 raise WireError(WireReason.MALFORMED, "an unknown tag")
             return at, 1
+
+
+def _big_integer(data: bytes, at: int) -> int:
+    """Where the byte string of a big integer ends."""
+    major, length = divmod(_byte(data, at), 32)
+    if major != 2 or length > MAX_INTEGER_BYTES:
+        raise WireError(WireReason.MALFORMED, "a big integer that is too long, or none")
+    return _within(data, at + 1 + length)
 
 
 def _argument(data: bytes, at: int, short: int) -> tuple[int, int]:

@@ -96,6 +96,9 @@ def test_a_changed_payload_is_another_observation_or_a_wire_error_and_never_anyt
         "d823612e",  # a regular expression
         "c4821a3b9aca0001",  # 10^1000000000
         "c5821a3b9aca0001",  # 2^1000000000
+        "c25820" + "ff" * 32,  # integers of any length, whose rationals take seconds to reduce
+        "c3420100",
+        "c281c200",
         "d81c81d81d00",  # a list that holds itself
         "dbffffffffffffffff00",
         "d81e820100",  # 1/0
