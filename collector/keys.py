@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -36,7 +37,7 @@ def read_private_key(path: Path) -> Ed25519PrivateKey:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
         raise _unusable(path, error.strerror or "unreadable") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise _unusable(path, "not an unencrypted PEM private key") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise _unusable(path, "not an Ed25519 private key")
@@ -81,7 +82,7 @@ class DeviceKeys:
 def _read_public_key(path: Path) -> Ed25519PublicKey | None:
     try:
         key = load_pem_public_key(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, UnsupportedAlgorithm):
         return None
     return key if isinstance(key, Ed25519PublicKey) else None
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -50,8 +51,8 @@ def _load(path: Path, parse: Callable[[bytes], object]) -> object:
         return parse(path.read_bytes())
     except OSError as error:
         raise _unusable(path, error.strerror or "unreadable") from None
-    except ValueError:
-        raise _unusable(path, "not a PEM key") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it asks for a password
+        raise _unusable(path, "not an unencrypted PEM key of a known kind") from None
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

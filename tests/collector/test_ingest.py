@@ -149,6 +149,19 @@ def test_replacing_or_removing_a_key_file_takes_effect_with_the_next_message(ing
     assert set(letters(tmp_path)) == {"unknown-device"}
 
 
+UNKNOWN_KIND = "MA8wBQYDKgMEAwYAAQIDBAU="
+"""A well-formed public key whose algorithm nobody knows."""
+
+
+@pytest.mark.parametrize(
+    "pem", ["", "rubbish", f"-----BEGIN PUBLIC KEY-----\n{UNKNOWN_KIND}\n-----END PUBLIC KEY-----\n"]
+)
+def test_a_key_file_of_no_use_enrols_nobody_and_stops_nothing(ingest, good, tmp_path, pem):
+    (tmp_path / "devices" / "cam-1.pub").write_text(pem)
+    assert ingest.take([good()]) == []
+    assert set(letters(tmp_path)) == {"unknown-device"}
+
+
 def test_a_store_that_fails_takes_nothing_and_answers_nothing(ingest, good, store, tmp_path):
     ingest.take([good(1)])
     store._database.execute("PRAGMA query_only=1")
