@@ -84,7 +84,14 @@ def test_the_asyncapi_document_has_the_quality_of_service_of_the_code():
 def test_the_asyncapi_document_has_the_json_schemas_of_the_code():
     template = "#/components/schemas/{name}"
     _, components = msgspec.json.schema_components(schema.JSON_STRUCTS, ref_template=template)
-    assert ASYNC["components"]["schemas"] == json.loads(json.dumps(components))
+    assert flowing(ASYNC["components"]["schemas"]) == flowing(json.loads(json.dumps(components)))
+
+
+def flowing(tree):
+    """The same tree with every text on one line: Python 3.13 takes the indentation out of docstrings, 3.11 does not."""
+    if isinstance(tree, dict):
+        return {name: flowing(value) for name, value in tree.items()}
+    return " ".join(tree.split()) if isinstance(tree, str) else tree
 
 
 def test_the_asyncapi_document_keeps_the_rules_of_version_3():
