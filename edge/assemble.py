@@ -29,7 +29,10 @@ from wire.topics import Topics
 log = logging.getLogger("speckled.capture")
 
 DELIVERY_PATIENCE = 4.0
-"""Seconds that capture waits at its end for the relay to take what is left; a stop is over within 5 s."""
+"""Seconds that capture waits at its end for the relay to take what is left.
+
+A stop is over within 5 s where camera and relay answer, and within 10 s where both hang (edge/run.py waits that long).
+"""
 
 
 def ledger_path(settings: Settings) -> Path:
@@ -47,13 +50,15 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
     key = read_private_key(Path(settings.device.key))
     state = Path(settings.capture.state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    camera = make_camera(settings.camera)
+    camera = make_camera(settings.camera, stop.is_set)
     pool = EntropyPool(make_qrng(settings.qrng), clock=time.monotonic, latch=Latch(state / "entropy-failed"))
     courier = Courier(CaptureLink(Path(settings.relay.socket)).send)
     with ExitStack() as stack:
         try:
             identity = camera.open()
         except DriverError as error:
+            if stop.is_set():
+                return
             raise CameraUnavailable(Reason.CAMERA, str(error), error.remedy) from None
         stack.callback(camera.close)
         hurried = settings.simulation.speedup != 1

@@ -35,8 +35,8 @@ from wire.topics import Topics
 
 log = logging.getLogger("speckled.capture")
 
-FRAME_SECONDS = 10.0
-"""How long one frame may take to come. The camera's own ladder of recoveries works within it."""
+FRAME_SECONDS = 3.0
+"""How long one attempt at a frame may take; the camera's ladder of recoveries makes several. A stop waits for one."""
 
 
 class Outgoing(Protocol):
@@ -119,7 +119,7 @@ class Capture:
                 for level in self._levels:
                     if level.window is None:
                         self._open(level)
-                if not self._take(frame):
+                if not self._take(frame, stop):
                     break
                 for level in self._levels:
                     if level.window is not None and level.window.full:
@@ -140,13 +140,15 @@ class Capture:
         level.opened = self._wall_ms()
         log.info("level %s: window opened at ledger position %d", level.plan.name, receipt.position)
 
-    def _take(self, frame: Frame) -> bool:
+    def _take(self, frame: Frame, stop: threading.Event) -> bool:
         try:
             frame.fill(self._camera, FRAME_SECONDS)
         except CameraError as error:
             if error.reason is CameraReason.ENDED:
                 log.info("the camera has no more frames")
                 self._notifier.status(f"ended after frame {self._taken}")
+                return False
+            if stop.is_set():
                 return False
             raise CameraUnavailable(Reason.CAMERA, str(error), error.remedy) from None
         self._pace.taken()

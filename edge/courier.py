@@ -8,6 +8,8 @@ from edge.errors import Reason, RelayError
 log = logging.getLogger("speckled.capture")
 
 WAITING_LIMIT = 64
+LAST_WAIT = 0.5
+"""Seconds that the thread gets to end, once nothing more is to be sent."""
 
 
 class Courier:
@@ -41,12 +43,15 @@ class Courier:
             self._change.notify_all()
 
     def stop(self, patience: float) -> int:
-        """Wait up to `patience` seconds for the queue to empty, then end. Returns how many were not delivered."""
+        """Wait up to `patience` seconds for the queue to empty, then end. Returns how many were not delivered.
+
+        A relay that took an observation and does not answer is left waiting: whether it kept it is not known.
+        """
         with self._change:
             self._change.wait_for(lambda: not self._waiting or not self._thread.is_alive(), patience)
             self._stopping = True
             self._change.notify_all()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=LAST_WAIT)
         return len(self._waiting)
 
     def _run(self) -> None:

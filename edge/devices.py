@@ -1,5 +1,6 @@
 """From the settings to the drivers they name. Drivers are imported when they are asked for, not before."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from drivers.camera.base import Camera
@@ -20,8 +21,8 @@ from edge.config import (
 from edge.errors import ConfigError, EntropyUnavailable, Reason
 
 
-def make_camera(settings: CameraSettings) -> Camera:
-    """The camera that is named; a live one stands behind the ladder of recoveries."""
+def make_camera(settings: CameraSettings, stopping: Callable[[], bool] = lambda: False) -> Camera:
+    """The camera that is named; a live one stands behind the ladder of recoveries, which ends once `stopping`."""
     match settings:
         case Picamera2Settings():
             from drivers.camera.ladder import Ladder
@@ -35,7 +36,8 @@ def make_camera(settings: CameraSettings) -> Camera:
                     gain=settings.gain,
                     stream=settings.stream,
                     number=settings.number,
-                )
+                ),
+                stopping=stopping,
             )
         case OpenCvSettings():
             from drivers.camera.opencv import OpenCvCamera
@@ -45,7 +47,8 @@ def make_camera(settings: CameraSettings) -> Camera:
             from drivers.camera.ladder import Ladder
 
             return Ladder(
-                lambda: OpenCvCamera(source=settings.source, width=settings.width, height=settings.height, live=True)
+                lambda: OpenCvCamera(source=settings.source, width=settings.width, height=settings.height, live=True),
+                stopping=stopping,
             )
         case FolderSettings():
             from drivers.camera.folder import FolderCamera

@@ -10,6 +10,9 @@ from drivers.errors import CameraError, CameraReason
 TIMEOUTS_PER_REOPEN = 3
 REOPENS = 3
 REOPEN_WINDOW = 600.0
+LAST_WAIT = 1.0
+"""Seconds that an opening or closing gets once the process is to stop."""
+_SLICE = 0.25
 _FINAL = frozenset({CameraReason.ENDED, CameraReason.NOT_INSTALLED, CameraReason.BAD_SOURCE, CameraReason.DENIED})
 
 
@@ -30,14 +33,17 @@ class Ladder:
         *,
         clock: Callable[[], float] = time.monotonic,
         open_deadline: float = 15.0,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         """A ladder over the cameras that `make` gives, a new one for each opening.
 
         `clock` counts seconds for the ten-minute window. `open_deadline`: seconds for opening, and for closing.
+        `stopping`: whether the process is to end, so that no recovery is worth its time any more.
         """
         self._make = make
         self._clock = clock
         self._open_deadline = open_deadline
+        self._stopping = stopping
         self._camera: Camera | None = None
         self._identity: CameraIdentity | None = None
         self._reopened: deque[float] = deque()
@@ -52,7 +58,8 @@ class Ladder:
         """Fill the plane, with as many attempts of `deadline` seconds as the ladder has.
 
         The longest it takes is REOPENS + 1 times (TIMEOUTS_PER_REOPEN deadlines and twice `open_deadline`).
-        Raises CameraError with the last reason when the ladder is exhausted, and ENDED.
+        Once `stopping` is true it takes one deadline at most. Raises CameraError with the last reason when the
+        ladder is exhausted or the process is to stop, and ENDED.
         """
         check_plane(self._identity, plane)
         timeouts = 0
@@ -64,7 +71,7 @@ class Ladder:
                 assert self._camera is not None  # noqa: S101 -- _reopen raises or sets it; told to the type checker
                 self._camera.read(plane, deadline)
             except CameraError as error:
-                if error.reason in _FINAL:
+                if error.reason in _FINAL or self._stopping():
                     raise
                 timeouts += 1
                 if error.reason is CameraReason.TIMEOUT and self._camera is not None and timeouts < TIMEOUTS_PER_REOPEN:
@@ -137,7 +144,11 @@ class Ladder:
     def _help(self, action: Callable[[], object]) -> None:
         self._helper = threading.Thread(target=action, name="camera-helper", daemon=True)
         self._helper.start()
-        self._helper.join(self._open_deadline)
+        left = self._open_deadline
+        while left > 0 and self._helper.is_alive():
+            left = min(left, LAST_WAIT) if self._stopping() else left
+            self._helper.join(min(left, _SLICE))
+            left -= _SLICE
 
     @property
     def _hanging(self) -> bool:

@@ -139,6 +139,27 @@ def test_a_stop_that_hangs_ends_the_ladder_with_one_helper_thread():
         ladder._helper.join()
 
 
+def test_a_process_that_is_to_stop_waits_for_one_frame_and_no_recovery():
+    script = Script([T] * 9)
+    ladder = Ladder(lambda: script, stopping=lambda: True)
+    ladder.open()
+    with pytest.raises(CameraError, match="timeout"):
+        ladder.read(np.zeros((2, 4), np.uint8), 1.0)
+    assert (len(script.reads), script.opened) == (8, 1)
+
+
+def test_a_process_that_is_to_stop_does_not_wait_out_a_camera_that_does_not_open(monkeypatch):
+    monkeypatch.setattr("drivers.camera.ladder.LAST_WAIT", 0.02)
+    release, stop, script = threading.Event(), threading.Event(), Script()
+    eager = script.open
+    script.open = lambda: (stop.set(), release.wait(), eager())[2]
+    ladder = Ladder(lambda: script, open_deadline=3600.0, stopping=stop.is_set)
+    with pytest.raises(CameraError, match="opening the camera does not come to an end"):
+        ladder.open()
+    release.set()
+    ladder._helper.join()
+
+
 def test_a_camera_that_opens_too_late_is_closed_again():
     release = threading.Event()
     script = Script()

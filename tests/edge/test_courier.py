@@ -78,3 +78,21 @@ def test_a_stop_reports_what_could_not_be_delivered():
     courier.start()
     courier.hand_over(b"x")
     assert courier.stop(0.05) == 1
+
+
+def test_a_stop_does_not_wait_for_a_relay_that_took_an_observation_and_hangs(monkeypatch):
+    monkeypatch.setattr("edge.courier.LAST_WAIT", 0.01)
+    reached, release = threading.Event(), threading.Event()
+
+    def send(_):
+        reached.set()
+        release.wait()
+
+    courier = Courier(send)
+    courier.start()
+    courier.hand_over(b"x")
+    assert reached.wait(5)
+    assert courier.stop(0.01) == 1
+    assert courier._thread.is_alive()
+    release.set()
+    courier._thread.join(5)
