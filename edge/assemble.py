@@ -48,8 +48,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
     """
     _protect_memory(settings)
     key = read_private_key(Path(settings.device.key))
-    state = Path(settings.capture.state)
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state = _state_folder(settings.capture.state, "[capture]")
     camera = make_camera(settings.camera, stop.is_set)
     pool = EntropyPool(make_qrng(settings.qrng), clock=time.monotonic, latch=Latch(state / "entropy-failed"))
     courier = Courier(CaptureLink(Path(settings.relay.socket)).send)
@@ -118,8 +117,7 @@ def run_relay(settings: Settings, *, stop: threading.Event) -> None:
     Raises:
         SpeckledError: with the reason, the remedy and the exit status.
     """
-    state = Path(settings.relay.state)
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state = _state_folder(settings.relay.state, "[relay]")
     Relay(
         RelayOptions(
             device=settings.device.id,
@@ -143,6 +141,17 @@ def _protect_memory(settings: Settings) -> None:
         if settings.capture.require_locked_memory:
             raise
         log.warning("%s", error)
+
+
+def _state_folder(name: str, section: str) -> Path:
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            Reason.CONFIG, f"{folder}: {error.strerror}", f"name a state directory in {section} that this user may make"
+        ) from None
+    return folder
 
 
 def _deliver_the_rest(courier: Courier) -> None:

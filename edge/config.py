@@ -36,7 +36,7 @@ class Picamera2Settings(
     height: Size = 480
     number: Annotated[int, Meta(ge=0)] = 0
     stream: Literal["luma", "raw"] = "luma"
-    exposure_us: Annotated[int, Meta(ge=1)] = 20_000
+    exposure_us: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
     gain: Annotated[float, Meta(ge=1)] = 1.0
 
 
@@ -197,9 +197,21 @@ def _is_rate(text: str) -> bool:
 
 
 def configuration_hash(settings: Settings) -> bytes:
-    """SHA-256 over everything that the privacy statement depends on; a ledger epoch is bound to it."""
-    parts = msgspec.to_builtins([settings.device.id, settings.camera, settings.privacy, settings.simulation])
+    """SHA-256 over what the promise depends on: camera, privacy and time; a ledger epoch is bound to it.
+
+    It is published, so no password is in it: whoever guesses one could tell from the hash that they are right.
+    """
+    camera: Struct = settings.camera
+    if isinstance(camera, OpenCvSettings) and isinstance(camera.source, str):
+        camera = msgspec.structs.replace(camera, source=_without_password(camera.source))
+    parts = msgspec.to_builtins([settings.device.id, camera, settings.privacy, settings.simulation])
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).digest()
+
+
+def _without_password(source: str) -> str:
+    scheme, mark, rest = source.partition("://")
+    host, slash, path = rest.partition("/")
+    return scheme + mark + host.rpartition("@")[2] + slash + path if mark else source
 
 
 def _absolute(settings: Settings, base: Path) -> Settings:

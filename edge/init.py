@@ -57,16 +57,21 @@ def make_device(folder: Path, device: str) -> list[Path]:
     """Write `device.key`, `device.pub` and `speckled.toml` into a folder. Never overwrites; returns the paths.
 
     Raises:
-        ConfigError: the id cannot be used in a topic, or a file exists already.
+        ConfigError: the id cannot be used in a topic, a file exists already, or the folder cannot be written.
     """
     if not re.match(DEVICE_PATTERN, device):
         raise ConfigError(
             Reason.CONFIG, f"`{device}` cannot be a device id", "use 1 to 32 of a-z, 0-9 and '-', such as ward-3"
         )
-    folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "speckled.toml"
-    if settings.exists():
-        raise ConfigError(Reason.CONFIG, f"{settings} exists", "choose another --dir, or move the old files away")
-    make_key_pair(folder / "device.key", folder / "device.pub")
-    settings.write_text(TEMPLATE.format(device=device), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if settings.exists():
+            raise ConfigError(Reason.CONFIG, f"{settings} exists", "choose another --dir, or move the old files away")
+        make_key_pair(folder / "device.key", folder / "device.pub")
+        settings.write_text(TEMPLATE.format(device=device), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            Reason.CONFIG, f"{folder}: {error.strerror}", "choose another --dir, or run this as a user who may write it"
+        ) from None
     return [folder / "device.key", folder / "device.pub", settings]

@@ -1,6 +1,10 @@
+import threading
+from functools import partial
+
 import msgspec
 import pytest
 
+from edge.assemble import run_capture, run_relay
 from edge.config import SyntheticSettings, configuration_hash, load
 from edge.errors import ConfigError, Exit
 from edge.init import make_device
@@ -62,6 +66,17 @@ def test_the_hash_follows_what_the_promise_depends_on_and_nothing_else(tmp_path)
     assert configuration_hash(settings) != configuration_hash(weaker)
 
 
+def test_the_hash_holds_no_password_of_a_camera_that_somebody_could_guess_from_it(tmp_path):
+    def hashed(source):
+        text = MINIMAL.replace('driver = "synthetic"', f'driver = "opencv"\nsource = "{source}"')
+        return configuration_hash(load(settings_file(tmp_path, text)))
+
+    plain = hashed("rtsp://cam.example:554/a@b")
+    assert hashed("rtsp://admin:1234@cam.example:554/a@b") == hashed("rtsp://admin:4@cam.example:554/a@b") == plain
+    assert hashed("rtsp://cam.example:554/other") != plain
+    assert hashed("clips/a@b.mp4") != hashed("clips/b.mp4")
+
+
 def test_init_writes_a_configuration_that_loads_and_a_key_for_its_owner_only(tmp_path):
     key, public, path = make_device(tmp_path, "ward-3")
     assert load(path).device.id == "ward-3"
@@ -75,3 +90,28 @@ def test_init_never_overwrites(tmp_path):
     with pytest.raises(ConfigError, match="exists"):
         make_device(tmp_path, "ward-3")
     assert (tmp_path / "device.key").read_bytes() == before
+
+
+def test_init_into_a_folder_that_cannot_be_written_says_so_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="file/speckled: Not a directory") as caught:
+        make_device(tmp_path / "file" / "speckled", "ward-3")
+    assert "--dir" in caught.value.remedy
+
+
+@pytest.mark.parametrize("process", ["capture", "relay"])
+def test_a_state_directory_that_cannot_be_made_is_named_with_its_section(tmp_path, monkeypatch, process):
+    monkeypatch.setattr("edge.assemble.lock_memory", lambda: None)
+    make_device(tmp_path, "ward-3")
+    (tmp_path / "file").write_text("")
+    settings = load(
+        settings_file(
+            tmp_path,
+            MINIMAL
+            + '[capture]\nstate = "file/capture"\nrequire_locked_memory = false\n[relay]\nstate = "file/relay"\n',
+        )
+    )
+    run = {"capture": partial(run_capture, new_epoch=False), "relay": run_relay}[process]
+    with pytest.raises(ConfigError, match=f"file/{process}: Not a directory") as caught:
+        run(settings, stop=threading.Event())
+    assert f"[{process}]" in caught.value.remedy
