@@ -64,6 +64,10 @@ ANSWER_SECONDS = 10.0
 _OTHER_VERSION = "the broker may speak another version of MQTT: see `protocol`"
 LARGEST_PACKET = 2 * MAX_MESSAGE
 """What the broker may send us: enough that a message which is too long can still be named as such."""
+PENDING = 1024
+"""Events that may wait for the caller before messages that no acknowledgement holds back are dropped."""
+TAKEN_OVER = 0x8E
+"""MQTT 5, table 3-13: somebody else has connected under our client id."""
 
 
 class BrokerOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -99,7 +103,8 @@ class Broker:
         events: receives every Event.
         subscriptions: topic filters, subscribed at QoS 1 on each connection before its Connected is delivered.
         will: published by the broker when this client vanishes.
-        manual_ack: QoS 1 messages are acknowledged by `acknowledge` only, in the order they came.
+        manual_ack: QoS 1 messages are acknowledged by `acknowledge` only, in the order they came. What the broker
+            need not wait with, QoS 0 or without manual_ack, is dropped while PENDING events wait to be taken.
         receive_maximum: how many unacknowledged QoS 1 messages the broker may send (MQTT 5).
         retry: shortest and longest pause between two attempts, in seconds; it doubles after each failure.
         jitter: numbers in [0, 1) that keep a fleet from knocking all at once.
@@ -189,7 +194,9 @@ class Broker:
 
     def _connect_once(self) -> bool:
         """One connection from attempt to end. Whether the broker accepted it."""
-        connection = _Connection(next(self._numbers), self._events, self._client(), self._subscriptions)
+        connection = _Connection(
+            next(self._numbers), self._events, self._client(), self._subscriptions, manual_ack=self._manual_ack
+        )
         self._connection = connection
         try:
             reason = connection.run(self._options, receive_maximum=self._receive_maximum, clock=self._clock)
@@ -230,7 +237,13 @@ class _Connection:
     """One connection and its numbers: the upper bits of a mid name the connection, the lower 16 the packet."""
 
     def __init__(
-        self, number: int, events: SimpleQueue[Event], client: paho.Client, subscriptions: tuple[str, ...]
+        self,
+        number: int,
+        events: SimpleQueue[Event],
+        client: paho.Client,
+        subscriptions: tuple[str, ...],
+        *,
+        manual_ack: bool,
     ) -> None:
         self.accepted = False
         self.refused = False
@@ -238,7 +251,8 @@ class _Connection:
         self._events = events
         self._client = client
         self._subscriptions = subscriptions
-        self._end = "the connection was closed"
+        self._manual_ack = manual_ack
+        self._end = ""
         self._leaving = False
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -268,7 +282,8 @@ class _Connection:
         while self._client.loop(1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS and self._client.socket() is not None:
             if not self.accepted and clock() > patience:
                 return f"no answer within {ANSWER_SECONDS:.0f} s; {_OTHER_VERSION}"
-        return self._end if self.accepted else f"{self._end} before an answer; {_OTHER_VERSION}"
+        end = self._end or "the connection was closed"
+        return end if self.accepted else f"{end} before an answer; {_OTHER_VERSION}"
 
     def leave(self) -> None:
         """Queue the goodbye behind what has been published."""
@@ -313,9 +328,16 @@ class _Connection:
         self._events.put(Connected(flags.session_present, getattr(properties, "ReceiveMaximum", UNLIMITED)))
 
     def _on_disconnect(self, _c: paho.Client, _u: object, _f: object, reason: ReasonCode, _p: object) -> None:
+        if self._end:  # paho calls twice where the broker said goodbye, and only the first time knows why
+            return
         self._end = str(reason)
+        if reason.value == TAKEN_OVER:
+            self._end += "; somebody else connects under the same client id: give each its own"
 
     def _on_message(self, _c: paho.Client, _u: object, message: paho.MQTTMessage) -> None:
+        held_back = self._manual_ack and message.qos > 0
+        if not held_back and self._events.qsize() >= PENDING:
+            return
         try:
             topic = message.topic
         except UnicodeDecodeError:

@@ -12,6 +12,7 @@ from conftest import free_port
 from wire.broker import (
     NO_SUBSCRIBERS,
     NOT_SENT,
+    PENDING,
     Broker,
     BrokerOptions,
     Connected,
@@ -246,6 +247,14 @@ def test_what_was_not_acknowledged_comes_again_and_an_acknowledgement_counts_for
         assert one.wait(Message).payload == b"2"
 
 
+def heard_by(one):
+    """A queue that gets an item after each message that has come over the wire, whatever became of it."""
+    arrived, paho = SimpleQueue(), one.broker._connection._client
+    inner = paho.on_message
+    paho.on_message = lambda *message: (inner(*message), arrived.put(message))
+    return arrived
+
+
 def break_connection(one):
     """As a cable does that is pulled."""
     time.sleep(0.1)
@@ -276,6 +285,32 @@ def test_the_will_speaks_for_who_vanishes_and_is_silent_for_who_says_goodbye(mos
 def test_the_next_two_of_a_name_take_turns_but_never_hang(mosquitto):
     with ready(mosquitto.port, client_id="same") as one, ready(mosquitto.port, client_id="same"):
         assert one.wait(Disconnected).reason
+
+
+def test_a_broker_that_says_who_took_over_is_quoted_with_a_remedy():
+    taken_over = bytes([0x20, 3, 0, 0, 0]) + bytes([0xE0, 2, 0x8E, 0])
+    with peer(lambda connection: connection.sendall(taken_over)) as port, client(port) as one:
+        reason = one.wait(Disconnected).reason
+    assert "taken over" in reason
+    assert "give each its own" in reason
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(("manual_ack", "qos"), [(True, 0), (False, 0), (False, 1)])
+def test_a_flood_that_nothing_holds_back_is_dropped_and_not_kept_in_memory(mosquitto, manual_ack, qos):
+    how = {"subscriptions": ("a",), "manual_ack": manual_ack}
+    with ready(mosquitto.port, **how) as one, ready(mosquitto.port, client_id="sender") as sender:
+        arrived = heard_by(one)
+        for _ in range(PENDING):
+            one.events.put(None)
+        for number in (qos, 1):
+            sender.broker.publish("a", b"too much", qos=number)
+            arrived.get(timeout=15)
+        assert one.events.qsize() == PENDING + (1 if manual_ack else 0)
+        while one.events.qsize():
+            one.events.get()
+        sender.broker.publish("a", b"welcome again", qos=0)
+        assert one.wait(Message).payload == b"welcome again"
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\x02\x00", b"\x20\x01\x00", b"\xff" * 9])
