@@ -120,7 +120,13 @@ class _Index:
 
 
 def _hashes(sequence: Integers) -> dict[int, Integers]:
-    """The hash of every run of PIXELS and of NUMBERS neighbours: a polynomial in an odd number, modulo 2^64."""
+    """The hash of every run of PIXELS and of NUMBERS neighbours: a polynomial in an odd number, modulo 2^64.
+
+    The numbers are mixed first (the finaliser of SplitMix64, without its last step): a product keeps zeros at the end,
+    and floats with short fractions, as padded pages of a file, have many.
+    """
+    for shift, multiplier in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        sequence = (sequence ^ (sequence >> np.uint64(shift))) * np.uint64(multiplier)
     found: dict[int, Integers] = {}
     length, factor = 1, _FACTOR
     while length < PIXELS:

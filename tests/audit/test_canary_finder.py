@@ -123,3 +123,13 @@ def test_a_frame_of_one_grey_is_not_looked_for():
     canary = Canary()
     canary.add_frame("dark", np.zeros((16, 64), np.uint8))
     assert canary.find(bytes(4000)) == set()
+
+
+def test_floats_with_short_fractions_are_not_found_among_zeros():
+    """Their last 40 bits are zero, as are those of most words of an empty page."""
+    canary = Canary()
+    canary.add_floats("means", np.random.default_rng(2).integers(1, 2**11, (400, 8)) / 8)
+    page = np.zeros(20_000, "<u8")
+    random = np.random.default_rng(3)
+    page[random.integers(0, page.size, 8000)] = random.integers(0, 2**24, 8000).astype("<u8") << 40
+    assert canary.find(page.tobytes()) == set()
