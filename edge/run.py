@@ -16,7 +16,7 @@ def supervise(config: Path, *, new_epoch: bool = False) -> int:
     """Start the relay, then capture; when one fails or a signal comes, end the other.
 
     A camera that has no more frames ends capture with status 0; the relay then goes on delivering until a signal.
-    Returns the status of the process that ended first, 0 after a signal.
+    Returns the status of the process that ended first, 128 + n where signal n killed it; 0 after a signal to us.
     """
     asked = threading.Event()
     changed = threading.Event()
@@ -25,7 +25,7 @@ def supervise(config: Path, *, new_epoch: bool = False) -> int:
         asked.set()
         changed.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, ask)
     children = {"relay": _start("relay", config)}
     children["capture"] = _start("capture", config, *(["--new-epoch"] if new_epoch else []))
@@ -33,11 +33,14 @@ def supervise(config: Path, *, new_epoch: bool = False) -> int:
         threading.Thread(target=_wait, args=(child, changed), daemon=True).start()
     status = _until_one_fails(children, asked, changed)
     _end(list(children.values()))
-    return Exit.OK if asked.is_set() else status
+    if asked.is_set():
+        return Exit.OK
+    return status if status >= 0 else 128 - status
 
 
 def _start(command: str, config: Path, *more: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "edge", command, "--config", str(config), *more])
+    """In a group of its own: Ctrl-C reaches us alone, and capture ends before the relay that it delivers to."""
+    return subprocess.Popen([sys.executable, "-m", "edge", command, "--config", str(config), *more], process_group=0)
 
 
 def _wait(child: subprocess.Popen[bytes], changed: threading.Event) -> None:
