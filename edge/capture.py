@@ -165,10 +165,10 @@ class Capture:
         self._pool.check()
         release = window.close()
         level.window = None
-        self._releases.add(level.plan.name, release)
         observation = self._observe(level, release)
         topic = self._origin.topics.observation
         self._outgoing.hand_over(sign(encode(observation), self._origin.key, topic))
+        self._releases.add(level.plan.name, release)  # last: a full disk must not cost what is paid for
         self._released += 1
         log.info("level %s: released ledger position %d", level.plan.name, release.receipt.position)
 

@@ -1,0 +1,176 @@
+import os
+import threading
+import time
+from fractions import Fraction
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from drivers.emulated.place import PlaceCamera
+from drivers.errors import CameraError, CameraReason
+from edge.capture import Capture, Origin
+from edge.errors import CameraUnavailable, EntropyUnavailable, Reason
+from edge.frame import Frame
+from edge.notify import Notifier
+from edge.pace import Pace
+from edge.privacy.ledger import Ledger, read_entries
+from edge.privacy.profiles import plan_for
+from edge.releases import ReleaseStore, ReleaseStoreError
+from wire import schema
+from wire.codec import decode
+from wire.cose import verify
+from wire.topics import Topics
+
+KEY = Ed25519PrivateKey.generate()
+TOPICS = Topics("speckled", "ward-3")
+
+
+class Pool:
+    """A source that gives bytes until it is told to fail, in `take` or in `check`."""
+
+    def __init__(self):
+        self.fails = set()
+
+    def take(self, n):
+        self._refuse("take")
+        return bytearray(os.urandom(n))
+
+    def check(self):
+        self._refuse("check")
+
+    def provenance(self):
+        return schema.Entropy(
+            source="test", model="test", sample_bits=8, credit=Fraction(4), conditioning="none", simulated=False
+        )
+
+    def _refuse(self, step):
+        if step in self.fails:
+            raise EntropyUnavailable(Reason.ENTROPY_REPETITION, "stuck", "replace it")
+
+
+class Outgoing(list):
+    hand_over = list.append
+
+
+class Site:
+    """A capture of two-frame windows over a small place."""
+
+    def __init__(self, folder, frames=4):
+        self.camera = PlaceCamera(width=64, height=64, frames=frames)
+        self.pool, self.outgoing, self.folder, self.stop = Pool(), Outgoing(), folder, threading.Event()
+        self.plan = plan_for(
+            "state-hour", width=64, height=64, max_value=255, frame_rate=Fraction(1, 1800), lut="log", tau=32
+        )
+
+    def run(self):
+        ledger = Ledger(
+            self.folder / "ledger.jsonl",
+            device="ward-3",
+            configuration=bytes(32),
+            slope_max=self.plan.slope_total,
+            frame_rate=self.plan.frame_rate,
+            clock=lambda: 1_700_000_000_000,
+        )
+        try:
+            Capture(
+                camera=self.camera,
+                identity=self.camera.open(),
+                pool=self.pool,
+                ledger=ledger,
+                plan=self.plan,
+                origin=Origin(TOPICS, KEY, "test", bytes(32), simulated=True),
+                releases=ReleaseStore(self.folder / "releases", 4, epoch=ledger.epoch),
+                outgoing=self.outgoing,
+                pace=Pace(Fraction(10**6), time.monotonic, resumed=False),
+                wall_ms=lambda: 1_700_000_000_000,
+                fuse=1,
+                notifier=Notifier(""),
+            ).run(self.stop)
+        finally:
+            ledger.close()
+
+    def charges(self):
+        return [entry for entry in read_entries(self.folder / "ledger.jsonl") if entry["kind"] == "charge"]
+
+    def observations(self):
+        return [
+            decode(verify(envelope, KEY.public_key(), TOPICS.observation), schema.Observation)
+            for envelope in self.outgoing
+        ]
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def test_each_full_window_becomes_one_observation_of_its_own_charge(site):
+    site.run()
+    charges, observations = site.charges(), site.observations()
+    assert [o.receipt.position for o in observations] == [c["position"] for c in charges][:2]
+    assert [(c["first_frame"], c["frames"]) for c in charges][:2] == [(0, 2), (2, 2)]
+    assert [o.statement.lut.name for o in observations] == ["log", "residual"]
+
+
+def test_a_restart_uses_no_frame_number_again_and_goes_on_with_the_map(site):
+    site.run()
+    first = site.charges()
+    site.outgoing.clear()
+    site.run()
+    again = site.charges()[len(first) :]
+    assert again[0]["first_frame"] == max(c["first_frame"] + c["frames"] for c in first)
+    assert site.observations()[0].statement.lut.name == "residual"
+
+
+def test_a_source_that_fails_before_the_release_publishes_nothing_of_the_window(site):
+    site.pool.fails = {"check"}
+    with pytest.raises(EntropyUnavailable):
+        site.run()
+    assert site.outgoing == []
+    assert not (site.folder / "releases").exists()
+
+
+def test_a_source_that_fails_before_the_window_costs_no_charge(site):
+    site.pool.fails = {"take"}
+    with pytest.raises(EntropyUnavailable):
+        site.run()
+    assert site.charges() == []
+
+
+def test_a_disk_that_takes_no_release_does_not_cost_the_observation_that_is_paid_for(site):
+    (site.folder / "releases").write_text("")
+    with pytest.raises(ReleaseStoreError):
+        site.run()
+    assert len(site.outgoing) == 1
+
+
+def test_no_pixel_is_held_between_frames_nor_after_the_end(site, monkeypatch):
+    planes, held = [], []
+    fill = Frame.fill
+
+    def watched(frame, camera, deadline):
+        held.append(bool(frame._plane.any()))
+        planes.append(frame._plane)
+        fill(frame, camera, deadline)
+
+    monkeypatch.setattr(Frame, "fill", watched)
+    site.run()
+    assert held == [False] * 5
+    assert not any(plane.any() for plane in planes)
+
+
+def test_a_camera_that_gives_up_ends_capture_with_its_reason_unless_it_was_to_stop_anyway(site):
+    def lost(plane, deadline):
+        raise CameraError(CameraReason.TIMEOUT, "no frame came in time", "Check the ribbon cable.")
+
+    site.camera.read = lost
+    with pytest.raises(CameraUnavailable, match="no frame came in time"):
+        site.run()
+
+    def asked_to_stop(plane, deadline):
+        site.stop.set()
+        lost(plane, deadline)
+
+    site.camera.read = asked_to_stop
+    site.run()
+    assert site.outgoing == []
