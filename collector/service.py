@@ -12,7 +12,7 @@ from collector.store import Store
 from wire.broker import Broker, Connected, Disconnected, Event, Message, Published, Refused, Subscribed
 from wire.errors import WireError
 from wire.settings import SettingsError
-from wire.topics import subscription
+from wire.topics import QOS, RETAIN, subscription
 
 log = logging.getLogger("speckled.collector")
 
@@ -78,7 +78,7 @@ class Service:
         for message in batch:
             self._broker.acknowledge(message)
         for topic, envelope in words:
-            self._broker.publish(topic, envelope, qos=1, retain=True)
+            self._broker.publish(topic, envelope, qos=QOS["ack"], retain=RETAIN["ack"])
 
     def _note(self, event: Event) -> None:
         match event:

@@ -37,6 +37,7 @@ from wire.events import (
 )
 from wire.schema import MAX_MESSAGE
 from wire.settings import SettingsError
+from wire.topics import QOS, RETAIN
 
 __all__ = [
     "NOT_SENT",
@@ -229,7 +230,7 @@ class Broker:
         if self._tls:
             client.tls_set_context(self._tls)
         if self._will:
-            client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
+            client.will_set(self._will.topic, self._will.payload, qos=QOS["state"], retain=RETAIN["state"])
         return client
 
 

@@ -10,7 +10,7 @@ NOT_SENT = -1
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker publishes, retained, when the client vanishes without saying goodbye."""
+    """The state that the broker publishes when the client vanishes without saying goodbye."""
 
     topic: str
     payload: bytes

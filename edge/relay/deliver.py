@@ -1,7 +1,6 @@
 """When to send which observation, and when it may be forgotten. Knows time and numbers; touches no network."""
 
 import heapq
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -9,6 +8,7 @@ from enum import Enum, auto
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge.relay.outbox import Outbox, Waiting
+from edge.relay.troubles import Troubles
 from wire.broker import NO_SUBSCRIBERS, NOT_SENT, Published
 from wire.codec import decode
 from wire.cose import verify
@@ -16,14 +16,14 @@ from wire.errors import WireError, WireReason
 from wire.schema import Acknowledgement
 from wire.topics import Topics
 
-log = logging.getLogger("speckled.relay")
-
 WINDOW = 20
 """Publishes the broker has not answered yet, at most. mosquitto's own limit."""
 OUTSTANDING = 256
 """Observations sent and neither acknowledged nor due again, at most: bounds what an absent collector can cost."""
 HOLD = (1.0, 60.0)
 """Seconds that all sending rests after the broker said no, at first and at most."""
+STUBBORN = 5
+"""Publishes of one observation without the collector's word after which that is said: some seven minutes."""
 
 
 class _Is(Enum):
@@ -57,6 +57,7 @@ class Delivery:
         topics: of the device.
         collector: the public key that acknowledgements must be signed with.
         patience: between sending one observation and sending it again.
+        troubles: says what keeps observations here.
         clock: seconds that only grow.
         jitter: numbers in [0, 1) that spread what is sent again.
     """
@@ -68,6 +69,7 @@ class Delivery:
         topics: Topics,
         collector: Ed25519PublicKey,
         patience: Patience,
+        troubles: Troubles,
         clock: Callable[[], float],
         jitter: Callable[[], float],
     ) -> None:
@@ -75,6 +77,7 @@ class Delivery:
         self._topics = topics
         self._collector = collector
         self._patience = patience
+        self._troubles = troubles
         self._clock = clock
         self._jitter = jitter
         self._window = 0
@@ -150,6 +153,7 @@ class Delivery:
         taken = answer.accepted and answer.code != NO_SUBSCRIBERS
         if taken:
             self._hold = HOLD[0]
+            self._troubles.over("observations")
         else:
             self._rest(answer)
         if row in self._rows:
@@ -177,13 +181,19 @@ class Delivery:
         return rested and len(self._in_flight) < self._window and outstanding < OUTSTANDING
 
     def _rest(self, answer: Published) -> None:
-        """The topic is refused or nobody listens: that holds for every observation, so all of them wait."""
+        """The topic is refused or nobody listens: that holds for every observation, so all of them wait.
+
+        The other answers to what was in flight together say nothing new.
+        """
+        if self._clock() < self._held_until:
+            return
         self._held_until = self._clock() + self._hold * (1 + self._jitter() / 4)
         self._hold = min(2 * self._hold, HOLD[1])
         if answer.code == NO_SUBSCRIBERS:
-            log.warning("no collector subscribes to %s; observations wait in the outbox", self._topics.observation)
+            why = f"no collector subscribes to {self._topics.observation}; observations wait in the outbox"
         else:
-            log.error("the broker refuses observations: %s. Let this device write to its topics", answer.reason)
+            why = f"the broker refuses observations: {answer.reason}. Let this device write to its topics"
+        self._troubles.say("observations", why)
 
     def _await(self, row: int) -> None:
         state = self._rows[row]
@@ -191,6 +201,12 @@ class Delivery:
         state.state, state.due = _Is.AWAITED, self._clock() + seconds * (1 + self._jitter() / 4)
         self._awaited += 1
         heapq.heappush(self._timers, (state.due, row))
+        if state.attempts >= STUBBORN:
+            self._troubles.say(
+                "word",
+                f"an observation was sent {STUBBORN} times or more without the collector's word. "
+                "Look for this device among the collector's dead letters",
+            )
 
     def _wake(self) -> None:
         """Make ready what has waited long enough for the collector's word."""

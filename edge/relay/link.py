@@ -129,7 +129,6 @@ class Listener:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._socket, selectors.EVENT_READ)
         self._peers: set[socket.socket] = set()
-        self._wake: int | None = None
 
     @property
     def connected(self) -> bool:
@@ -138,7 +137,6 @@ class Listener:
 
     def watch(self, descriptor: int) -> None:
         """Let `serve` return early when this descriptor becomes readable."""
-        self._wake = descriptor
         self._selector.register(descriptor, selectors.EVENT_READ)
 
     def serve(self, timeout: float, take: Callable[[bytes | None], Reply]) -> None:

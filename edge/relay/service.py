@@ -21,6 +21,7 @@ from edge.relay.link import ACCEPTED, Listener, Reply, Status, inherited_socket
 from edge.relay.outbox import Equivocation, Outbox, OutboxDamaged
 from edge.relay.troubles import Troubles
 from wire.broker import (
+    NOT_SENT,
     Broker,
     BrokerOptions,
     Connected,
@@ -35,7 +36,7 @@ from wire.broker import (
 from wire.errors import WireError
 from wire.schema import Health, State
 from wire.settings import SettingsError
-from wire.topics import Topics
+from wire.topics import QOS, RETAIN, Kind, Topics
 
 log = logging.getLogger("speckled.relay")
 
@@ -98,6 +99,7 @@ class Relay:
             topics=self._topics,
             collector=options.collector_key,
             patience=options.patience,
+            troubles=self._troubles,
             clock=clock,
             jitter=jitter,
         )
@@ -161,7 +163,7 @@ class Relay:
                 self._connected_once = True
                 self._troubles.over("broker")
                 self._receive_maximum = event.receive_maximum
-                self._birth = self._publish_state("online", qos=1)
+                self._birth = self._publish("state", self._state("online"))
             case Published(mid=self._birth):
                 self._born(event)
             case Published():
@@ -184,6 +186,8 @@ class Relay:
     def _born(self, answer: Published) -> None:
         """Observations follow the birth, so that it never shares the broker's window with them."""
         self._birth = None
+        if answer.code == NOT_SENT:
+            return
         if not answer.accepted:
             reason = f"{answer.reason}. Let this device write to its topics"
             self._troubles.say("birth", f"the broker refuses {self._topics.state}: {reason}")
@@ -205,17 +209,19 @@ class Relay:
             log.info("the collector holds %d more observations; %d wait", freed, self._delivery.waiting)
 
     def _turned_away(self, event: Refused) -> None:
-        remedy = (
-            "correct username and password_file, or certificate_file and key_file, in [mqtt], "
-            "or the broker's access list"
-        )
-        if event.credentials and not self._connected_once:
-            raise BrokerRefused(Reason.BROKER_REFUSED, event.reason, remedy)
+        remedy = "see the broker's log; observations wait in the outbox"
+        if event.credentials:
+            remedy = (
+                "correct username and password_file, or certificate_file and key_file, in [mqtt], "
+                "or the broker's access list"
+            )
+            if not self._connected_once:
+                raise BrokerRefused(Reason.BROKER_REFUSED, event.reason, remedy)
         self._troubles.say("broker", f"the broker refuses this device: {event.reason}. To mend it, {remedy}")
 
     def _send(self) -> None:
         for row, envelope in self._delivery.outgoing():
-            self._delivery.sent(row, self._broker.publish(self._topics.observation, envelope))
+            self._delivery.sent(row, self._publish("observation", envelope))
 
     def _report(self) -> None:
         now = self._clock()
@@ -223,7 +229,7 @@ class Relay:
             return
         self._next_health = now + self._options.health_seconds
         if self._delivery.open:
-            self._broker.publish(self._topics.health, msgspec.json.encode(self.health()), qos=0)
+            self._publish("health", msgspec.json.encode(self.health()))
 
     def health(self) -> Health:
         """The counters since the outbox was made."""
@@ -239,8 +245,8 @@ class Relay:
             capture=self._listener.connected,
         )
 
-    def _publish_state(self, state: str, *, qos: int) -> int:
-        return self._broker.publish(self._topics.state, self._state(state), qos=qos, retain=True)
+    def _publish(self, kind: Kind, payload: bytes) -> int:
+        return self._broker.publish(self._topics.of(kind), payload, qos=QOS[kind], retain=RETAIN[kind])
 
     def _state(self, state: str) -> bytes:
         named = msgspec.convert({"state": state, "session": self._session, "software": self._options.software}, State)
@@ -259,7 +265,8 @@ class Relay:
 
     def _end(self) -> None:
         if self._delivery.open:
-            self._publish_state("offline", qos=0)
+            # A full window would hold a farewell of QoS 1 back until after the goodbye.
+            self._broker.publish(self._topics.state, self._state("offline"), qos=0, retain=RETAIN["state"])
         self._broker.stop()
         self._listener.close()
         self._inbox.close()

@@ -7,8 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from edge.relay.deliver import OUTSTANDING, WINDOW, Delivery, Patience
+from edge.relay.deliver import OUTSTANDING, STUBBORN, WINDOW, Delivery, Patience
 from edge.relay.outbox import Outbox
+from edge.relay.troubles import Troubles
 from wire.broker import NO_SUBSCRIBERS, NOT_SENT, Published
 from wire.codec import encode
 from wire.cose import sign
@@ -50,6 +51,7 @@ class Bench:
             topics=TOPICS,
             collector=COLLECTOR.public_key(),
             patience=self.patience,
+            troubles=Troubles(self.clock),
             clock=self.clock,
             jitter=lambda: 0.0,
         )
@@ -192,6 +194,27 @@ def test_a_broker_that_says_no_rests_all_sending_for_longer_each_time(bench, cap
     assert bench.delivery.waiting == 9
     bench.answer(*bench.send())
     assert len(bench.send()) == 1
+
+
+def test_a_whole_window_of_refusals_rests_sending_once_and_is_said_once(bench, caplog):
+    bench.put(*range(1, 50))
+    bench.delivery.connected(WINDOW)
+    bench.answer(*bench.send(), code=NO_SUBSCRIBERS)
+    bench.clock.now += 1.01
+    bench.answer(*bench.send(), code=NO_SUBSCRIBERS)
+    bench.clock.now += 2.01
+    assert bench.send()
+    assert caplog.text.count("no collector subscribes") == 1
+
+
+def test_an_observation_that_the_collector_never_takes_is_said(bench, caplog):
+    bench.put(1)
+    bench.delivery.connected(20)
+    for attempt in range(1, STUBBORN + 1):
+        assert "dead letters" not in caplog.text
+        bench.answer(*bench.send())
+        bench.clock.now += 30 * 2**attempt
+    assert "dead letters" in caplog.text
 
 
 def test_an_absent_collector_costs_a_bounded_number_of_publishes(bench):

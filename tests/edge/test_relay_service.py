@@ -22,7 +22,7 @@ from wire.broker import Broker, BrokerOptions, Message, Subscribed
 from wire.codec import decode, encode
 from wire.cose import sign, verify
 from wire.schema import MAX_MESSAGE, Acknowledgement, Observation
-from wire.topics import Topics
+from wire.topics import QOS, RETAIN, Topics, parse
 
 pytestmark = pytest.mark.broker
 
@@ -178,6 +178,21 @@ def test_an_observation_goes_from_capture_to_the_collector_and_is_freed_by_its_w
     assert box.waiting() == []
     assert box.counters()["acknowledged"] == 40
     box.close()
+
+
+def test_each_kind_is_published_as_the_contract_says(tmp_path, mosquitto, link, monkeypatch):
+    first, publish = {}, Broker.publish
+
+    def record(self, topic, payload, **how):
+        first.setdefault(parse(topic)[1], (how.get("qos"), how.get("retain")))
+        return publish(self, topic, payload, **how)
+
+    monkeypatch.setattr(Broker, "publish", record)
+    with collecting(mosquitto) as collector, running(options(tmp_path, mosquitto)):
+        link.send(envelope(1))
+        until(lambda: counters(collector).get("acknowledged") == 1)
+    del first["ack"]  # of the collector that is played here
+    assert first == {kind: (QOS[kind], RETAIN[kind]) for kind in ("observation", "state", "health")}
 
 
 def test_an_older_broker_serves_as_well(tmp_path, mosquitto, link):
