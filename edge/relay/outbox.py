@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.errors import Reason, RelayError
+from edge.errors import Exit, Reason, RelayError
 from wire.schema import Acknowledgement
 
 log = logging.getLogger("speckled.relay")
@@ -31,8 +31,22 @@ class Equivocation(Exception):
     """Two different observations for one position of the ledger: the second is not kept."""
 
 
+class OutboxUnusable(RelayError):
+    """The file cannot be written or read: no right, no space, another process."""
+
+    exit = Exit.IO
+
+
 class OutboxDamaged(RelayError):
     """The file was found damaged while it was in use. Opening it again sets it aside."""
+
+    exit = Exit.DATA
+
+
+class OutboxNewer(RelayError):
+    """The file is of a newer program and is left alone."""
+
+    exit = Exit.DATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +65,14 @@ class Outbox:
     A damaged file is set aside under a name ending in `.corrupt-<n>` and a new one is begun.
 
     Raises:
-        RelayError: OUTBOX, where the file cannot be used and is not damaged: no right, no space, a newer version.
+        OutboxUnusable, OutboxNewer: it cannot be used and is not damaged.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._uncommitted: Counter[str] = Counter()
-        path.parent.mkdir(parents=True, exist_ok=True)
         with self._errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._database = _open(path)
             except sqlite3.DatabaseError as error:
@@ -73,7 +87,7 @@ class Outbox:
 
         Raises:
             Equivocation: the position holds other bytes.
-            RelayError: OUTBOX, where it could not be written; nothing has changed then.
+            OutboxUnusable, OutboxDamaged: it could not be written; nothing has changed then.
         """
         with self._transaction() as database:
             query = "SELECT envelope FROM observation WHERE epoch = ? AND position = ?"
@@ -122,10 +136,12 @@ class Outbox:
         return stored + self._uncommitted
 
     def close(self) -> None:
-        """Write the counters and let go of the file."""
+        """Write the counters, if that is possible, and let go of the file."""
         try:
             with self._transaction():
                 pass
+        except RelayError as error:
+            log.warning("the last counts are lost: %s", error)
         finally:
             self._database.close()
 
@@ -153,7 +169,7 @@ class Outbox:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise _unusable(self._path, error) from None
 
 
@@ -161,14 +177,14 @@ def _open(path: Path) -> sqlite3.Connection:
     # Transactions are begun by hand: sqlite3's own would not cover the SELECT before an INSERT.
     database = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
     try:
-        _prepare(database)
+        _prepare(database, path)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _prepare(database: sqlite3.Connection) -> None:
+def _prepare(database: sqlite3.Connection, path: Path) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
@@ -177,7 +193,8 @@ def _prepare(database: sqlite3.Connection) -> None:
     if version == 0:
         database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version != VERSION:
-        raise sqlite3.NotSupportedError(f"it is of version {version}, this program writes {VERSION}")
+        detail = f"{path}: it is of version {version}, this program writes {VERSION}"
+        raise OutboxNewer(Reason.OUTBOX, detail, "run the newer program, or name another directory as [relay] state")
 
 
 class _Damage(sqlite3.DatabaseError):
@@ -213,7 +230,7 @@ def _covered(word: Acknowledgement) -> Iterator[tuple[int, int]]:
         yield first, word.upto
 
 
-def _unusable(path: Path, error: sqlite3.Error) -> RelayError:
+def _unusable(path: Path, error: sqlite3.Error | OSError) -> RelayError:
     detail = f"{path}: {error}"
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code in DAMAGED:
@@ -222,4 +239,4 @@ def _unusable(path: Path, error: sqlite3.Error) -> RelayError:
         remedy = f"free some space for {path.parent}; capture keeps what it could not hand over"
     else:
         remedy = f"let this user write to {path.parent}, and give it space"
-    return RelayError(Reason.OUTBOX, detail, remedy)
+    return OutboxUnusable(Reason.OUTBOX, detail, remedy)

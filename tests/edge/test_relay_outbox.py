@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.errors import RelayError
+from edge.errors import Exit, RelayError
 from edge.relay.outbox import Equivocation, Outbox, OutboxDamaged, Waiting
 from wire.schema import Acknowledgement
 
@@ -164,13 +164,27 @@ def test_a_file_of_a_newer_program_is_left_alone(path):
     database = sqlite3.connect(path)
     database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(RelayError, match="version 99"):
+    with pytest.raises(RelayError, match="version 99") as caught:
         Outbox(path)
+    assert (caught.value.exit, "newer program" in caught.value.remedy) == (Exit.DATA, True)
     assert not list(path.parent.glob("*.corrupt-*"))
 
 
 def test_a_place_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path):
     (tmp_path / "outbox.sqlite").mkdir()
-    with pytest.raises(RelayError) as caught:
-        Outbox(tmp_path / "outbox.sqlite")
-    assert caught.value.remedy
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "outbox.sqlite", tmp_path / "file" / "outbox.sqlite"):
+        with pytest.raises(RelayError) as caught:
+            Outbox(path)
+        assert caught.value.remedy
+        assert caught.value.exit is Exit.IO
+
+
+def test_an_end_that_cannot_write_the_last_counts_is_an_end_all_the_same(path, caplog):
+    box = Outbox(path)
+    box.count("sent")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    box.close()
+    other.close()
+    assert "the last counts are lost" in caplog.text
