@@ -33,6 +33,10 @@ from wire.topics import Topics
 WINDOW = 24 * 3600 // SECONDS_PER_FRAME
 """Frames of a day."""
 WINDOWS_ONCE = 5
+INPUT = (
+    "what the camera is shown, read from the source itself, not from capture. Whoever covers more pixels than the "
+    "statement names costs more than its ε, in proportion."
+)
 PRIVATE_MAP = (
     "from the newest release of the finest level; stays on the device. Time is compressed: a second of input at 10 "
     f"frames per second counts as {10 * SECONDS_PER_FRAME // 60} minutes, so whoever stays for several seconds is a "
