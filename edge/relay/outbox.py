@@ -14,6 +14,8 @@ from wire.schema import Acknowledgement
 log = logging.getLogger("speckled.relay")
 
 VERSION = 1
+MAX_BYTES = 2**30
+"""The outbox takes no more then: on a disk that it had filled itself, no acknowledgement could be written either."""
 SCHEMA = """
 CREATE TABLE observation (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -187,6 +189,8 @@ def _open(path: Path) -> sqlite3.Connection:
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
+    page = database.execute("PRAGMA page_size").fetchone()[0]
+    database.execute(f"PRAGMA max_page_count = {MAX_BYTES // page}")
     if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
         raise _Damage
     version = database.execute("PRAGMA user_version").fetchone()[0]
@@ -236,7 +240,9 @@ def _unusable(path: Path, error: sqlite3.Error | OSError) -> RelayError:
     if code in DAMAGED:
         return OutboxDamaged(Reason.OUTBOX, detail, "restart the relay: it sets the file aside and begins a new one")
     if code == sqlite3.SQLITE_FULL:
-        remedy = f"free some space for {path.parent}; capture keeps what it could not hand over"
+        remedy = (
+            f"bring the collector back, or free some space for {path.parent}; capture keeps what it cannot hand over"
+        )
     else:
         remedy = f"let this user write to {path.parent}, and give it space"
     return OutboxUnusable(Reason.OUTBOX, detail, remedy)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import Exit, RelayError
+from edge.relay import outbox as outbox_module
 from edge.relay.outbox import Equivocation, Outbox, OutboxDamaged, Waiting
 from wire.schema import Acknowledgement
 
@@ -29,6 +30,11 @@ def word(since, upto, gaps=(), epoch=EPOCH):
 
 def positions(box):
     return [row.position for row in box.waiting()]
+
+
+def put_many(box, count):
+    for position in range(1, count + 1):
+        box.put(EPOCH, position, bytes(20_000))
 
 
 def test_the_same_bytes_twice_are_kept_once(outbox):
@@ -157,6 +163,19 @@ def test_a_full_disk_is_said_and_loses_nothing(outbox):
     assert outbox.counters()["accepted"] == 1
     outbox._database.execute("PRAGMA max_page_count = 100000")
     assert outbox.put(EPOCH, 2, bytes(60000)) is not None
+
+
+def test_an_outbox_that_is_full_takes_no_more_until_the_collectors_word_makes_room(path, monkeypatch):
+    monkeypatch.setattr(outbox_module, "MAX_BYTES", 200_000)
+    box = Outbox(path)
+    with pytest.raises(RelayError, match="full"):
+        put_many(box, 1000)
+    held = len(positions(box))
+    assert held > 5
+    assert len(box.acknowledged(word(1, held))) == held
+    assert box.put(EPOCH, held + 1, bytes(20_000))
+    box.close()
+    assert path.stat().st_size <= 200_000
 
 
 def test_a_file_of_a_newer_program_is_left_alone(path):
