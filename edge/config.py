@@ -41,12 +41,16 @@ class Picamera2Settings(
 
 
 class OpenCvSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="opencv"):
-    """A webcam (`source` is its number), a video file, or an RTSP address."""
+    """A webcam (`source` is its number), a video file, or an RTSP address.
+
+    `exposure_fixed`: the operator's word that the exposure of a live source does not follow the scene.
+    """
 
     source: int | str
     width: Size | None = None
     height: Size | None = None
     live: bool = True
+    exposure_fixed: bool = False
 
 
 class FolderSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="folder"):

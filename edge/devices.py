@@ -47,7 +47,13 @@ def make_camera(settings: CameraSettings, stopping: Callable[[], bool] = lambda:
             from drivers.camera.ladder import Ladder
 
             return Ladder(
-                lambda: OpenCvCamera(source=settings.source, width=settings.width, height=settings.height, live=True),
+                lambda: OpenCvCamera(
+                    source=settings.source,
+                    width=settings.width,
+                    height=settings.height,
+                    live=True,
+                    exposure_fixed=settings.exposure_fixed,
+                ),
                 stopping=stopping,
             )
         case FolderSettings():

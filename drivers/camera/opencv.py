@@ -1,4 +1,3 @@
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +12,6 @@ from drivers.camera.live import LiveReader
 from drivers.camera.plane import Plane, check_plane
 from drivers.errors import CameraError, CameraReason
 
-log = logging.getLogger(__name__)
-
 _NETWORK_TIMEOUT_MS = 5000
 _RTSP = ("rtsp://", "rtsps://")
 _V4L2_MANUAL_EXPOSURE = 1
@@ -26,15 +23,25 @@ class OpenCvCamera:
     Luma is OpenCV's fixed integer weighting of BGR (cvtColor BGR2GRAY), pixel by pixel: no filter, no resize. Between
     sensor and pixel stands the camera's own processor and a codec, which the statement names as `luma`.
 
-    Exposure: on a webcam automatic exposure, white balance and focus are switched off where its driver lets us, and
-    `exposure_locked` says whether exposure obeyed. An RTSP camera cannot be told: fix its exposure in its own settings.
+    Exposure: on a webcam automatic exposure, white balance and focus are switched off, and one whose exposure does not
+    obey is refused: one bright shirt would change every pixel, which no privacy unit counts. An RTSP camera cannot be
+    told, so it is refused too, unless `exposure_fixed` says that somebody has fixed it in the camera's own settings.
     """
 
-    def __init__(self, *, source: str | int, width: int | None, height: int | None, live: bool) -> None:
+    def __init__(
+        self,
+        *,
+        source: str | int,
+        width: int | None,
+        height: int | None,
+        live: bool,
+        exposure_fixed: bool = False,
+    ) -> None:
         """A camera over `source`: a webcam's number or /dev/video path, an rtsp:// address, or a video file's path.
 
         width, height: the size expected in pixels; None takes what the source has. live: whether the source is a
-        camera now; False is for files, which are `simulated` and end.
+        camera now; False is for files, which are `simulated` and end. exposure_fixed: take it from the operator that
+        exposure, gain and white balance do not change.
         """
         self._source = source
         self._width = width
@@ -44,13 +51,13 @@ class OpenCvCamera:
         self._reader: LiveReader | None = None
         self._bgr: NDArray[np.uint8] | None = None
         self._identity: CameraIdentity | None = None
-        self.exposure_locked = False
+        self._exposure_fixed = exposure_fixed
 
     def open(self) -> CameraIdentity:
         """Open the source, a live one within 15 seconds.
 
         Raises CameraError: NOT_INSTALLED (no OpenCV), NOT_FOUND, BUSY (an earlier opening still hangs), TIMEOUT,
-        BAD_SOURCE (the size differs, or `live` does not suit the source).
+        BAD_SOURCE (the size differs, `live` does not suit the source, or its exposure is not fixed).
         """
         cv2 = _import_cv2()
         self._check_source()
@@ -127,6 +134,8 @@ class OpenCvCamera:
             )
         if not is_file and not self._live:
             raise CameraError(CameraReason.BAD_SOURCE, f"a {self._name} is live", "Set live = true.")
+        if self._name == "RTSP stream" and not self._exposure_fixed:
+            raise self._unfixed()
         if is_file and not Path(str(self._source)).is_file():
             raise CameraError(
                 CameraReason.NOT_FOUND, f"there is no video file {self._source}", "Check the path of the source."
@@ -153,12 +162,18 @@ class OpenCvCamera:
         with _silent(cv2):
             capture = cv2.VideoCapture(source, backend, options)
             opened = capture.isOpened()
-            if opened and backend == cv2.CAP_V4L2:
-                self._set_up_webcam(cv2, capture)
-        if not opened:
+            fixed = not opened or backend != cv2.CAP_V4L2 or self._set_up_webcam(cv2, capture)
+        if not opened or not fixed:
             capture.release()
-            raise self._unopened()
+            raise self._unfixed() if opened else self._unopened()
         return capture
+
+    def _unfixed(self) -> CameraError:
+        return CameraError(
+            CameraReason.BAD_SOURCE,
+            f"the exposure of the {self._name} is not known to be fixed",
+            "Fix exposure, gain and white balance in the camera's own settings, then set exposure_fixed = true.",
+        )
 
     def _unopened(self) -> CameraError:
         if self._name == "video file":
@@ -176,7 +191,8 @@ class OpenCvCamera:
             CameraReason.NOT_FOUND, f"the {self._name} does not answer", "Check its number or address, and its cable."
         )
 
-    def _set_up_webcam(self, cv2: Any, capture: Any) -> None:
+    def _set_up_webcam(self, cv2: Any, capture: Any) -> bool:
+        """Ask for size and fixed settings; whether exposure obeys, or is said to."""
         if self._width:
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._width)
         if self._height:
@@ -184,9 +200,7 @@ class OpenCvCamera:
         capture.set(cv2.CAP_PROP_AUTO_EXPOSURE, _V4L2_MANUAL_EXPOSURE)
         capture.set(cv2.CAP_PROP_AUTO_WB, 0)
         capture.set(cv2.CAP_PROP_AUTOFOCUS, 0)
-        self.exposure_locked = capture.get(cv2.CAP_PROP_AUTO_EXPOSURE) == _V4L2_MANUAL_EXPOSURE
-        if not self.exposure_locked:
-            log.warning("%s does not let its automatic exposure be switched off", self._name)
+        return self._exposure_fixed or capture.get(cv2.CAP_PROP_AUTO_EXPOSURE) == _V4L2_MANUAL_EXPOSURE
 
 
 def _to_grey(cv2: Any, bgr: NDArray[np.uint8], grey: Plane) -> None:

@@ -74,10 +74,32 @@ def test_a_file_cannot_pass_for_a_live_camera_nor_a_webcam_for_a_file(camera_vid
 
 
 def test_an_rtsp_address_with_its_password_is_in_no_error():
-    camera = make("rtsp://user:secret@127.0.0.1:1/stream", live=True)
-    with pytest.raises(CameraError) as caught:
+    for fixed, reason in ((True, CameraReason.NOT_FOUND), (False, CameraReason.BAD_SOURCE)):
+        address = "rtsp://user:secret@127.0.0.1:1/stream"
+        camera = OpenCvCamera(source=address, width=None, height=None, live=True, exposure_fixed=fixed)
+        with pytest.raises(CameraError) as caught:
+            camera.open()
+        assert caught.value.reason is reason
+        assert "secret" not in str(caught.value) + caught.value.remedy
+
+
+@pytest.mark.parametrize(("mode", "fixed", "opens"), [(1.0, False, True), (3.0, False, False), (3.0, True, True)])
+def test_a_webcam_whose_automatic_exposure_stays_on_is_refused_unless_somebody_vouches_for_it(
+    monkeypatch, capture, mode, fixed, opens
+):
+    capture.isOpened = lambda: True
+    capture.set = lambda *_: True
+    capture.get = lambda _: mode
+    monkeypatch.setattr("cv2.VideoCapture", lambda *_: capture)
+    camera = OpenCvCamera(source=0, width=None, height=None, live=True, exposure_fixed=fixed)
+    if opens:
+        assert camera.open().width == capture.size[0]
+        return
+    with pytest.raises(CameraError, match="exposure of the webcam 0") as caught:
         camera.open()
-    assert "secret" not in str(caught.value) + caught.value.remedy
+    assert caught.value.reason is CameraReason.BAD_SOURCE
+    assert "exposure_fixed = true" in caught.value.remedy
+    assert capture.released.is_set()
 
 
 class Capture:
