@@ -144,6 +144,16 @@ def test_a_disk_that_takes_no_release_does_not_cost_the_observation_that_is_paid
     assert len(site.outgoing) == 1
 
 
+def test_the_distance_to_the_next_frame_is_counted_from_when_each_has_come(site, monkeypatch):
+    steps = []
+    wait, read, taken = Pace.wait, site.camera.read, Pace.taken
+    monkeypatch.setattr(Pace, "wait", lambda pace, stop: steps.append("wait") or wait(pace, stop))
+    monkeypatch.setattr(Pace, "taken", lambda pace: steps.append("taken") or taken(pace))
+    site.camera.read = lambda plane, deadline: (read(plane, deadline), steps.append("read"))
+    site.run()
+    assert steps == ["wait", "read", "taken"] * 4 + ["wait"]
+
+
 def test_no_pixel_is_held_between_frames_nor_after_the_end(site, monkeypatch):
     planes, held = [], []
     fill = Frame.fill
