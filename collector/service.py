@@ -85,11 +85,13 @@ class Service:
             case Connected():
                 self._connected_once = True
                 log.info("connected to the broker")
-            case Refused(reason=reason, credentials=True) if not self._connected_once:
+            case Refused(reason=reason, credentials=True):
                 remedy = "correct username, password file or certificate in [mqtt], or the broker's access list"
-                raise BrokerRefused(Reason.BROKER_REFUSED, reason, remedy)
+                if not self._connected_once:
+                    raise BrokerRefused(Reason.BROKER_REFUSED, reason, remedy)
+                log.warning("the broker refuses the collector: %s; %s", reason, remedy)
             case Refused(reason=reason):
-                log.warning("the broker refuses the collector: %s", reason)
+                log.warning("the broker refuses the collector: %s; see the broker's log", reason)
             case Disconnected(reason=reason):
                 log.warning("disconnected from the broker: %s", reason)
             case Subscribed(accepted=False, reason=reason):

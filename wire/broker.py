@@ -326,7 +326,11 @@ class _Connection:
         self.accepted = True
         if self._subscriptions:
             client.subscribe([(topic, 1) for topic in self._subscriptions])
-        self._events.put(Connected(flags.session_present, getattr(properties, "ReceiveMaximum", UNLIMITED)))
+        receive_maximum = getattr(properties, "ReceiveMaximum", UNLIMITED)
+        # paho holds back what exceeds its own limit but does not learn the broker's (MQTT 5, section 4.9), and its
+        # setter refuses on an open connection for the sake of messages in flight, of which a new client has none.
+        client._max_inflight_messages = min(client.max_inflight_messages, receive_maximum)  # noqa: SLF001 (see above)
+        self._events.put(Connected(flags.session_present, receive_maximum))
 
     def _on_disconnect(self, _c: paho.Client, _u: object, _f: object, reason: ReasonCode, _p: object) -> None:
         if self._end:  # paho calls twice where the broker said goodbye, and only the first time knows why

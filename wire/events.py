@@ -20,7 +20,7 @@ class Will:
 class Connected:
     """The broker accepted us and the subscriptions are on their way.
 
-    The caller keeps at most `receive_maximum` of its QoS 1 messages unanswered.
+    The broker takes at most `receive_maximum` unanswered QoS 1 messages; what a caller publishes beyond waits.
     """
 
     session_present: bool

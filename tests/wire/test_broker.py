@@ -336,6 +336,24 @@ def test_the_brokers_own_receive_maximum_is_told():
         assert one.wait(Connected).receive_maximum == 7
 
 
+def test_no_more_is_sent_than_the_broker_takes_unanswered():
+    connack, heard, done = bytes([0x20, 6, 0, 0, 3, 0x21, 0, 2]), [], threading.Event()
+
+    def listen(connection):
+        connection.sendall(connack)
+        while b"the end" not in b"".join(heard):
+            heard.append(connection.recv(1000))
+        done.set()
+
+    with peer(listen) as port, client(port) as one:
+        one.wait(Connected)
+        for _ in range(5):
+            one.broker.publish("a", b"a message", qos=1)
+        one.broker.publish("a", b"the end", qos=0)
+        assert done.wait(15)
+    assert b"".join(heard).count(b"a message") == 2
+
+
 @pytest.mark.broker
 def test_a_stop_is_quick_whatever_the_state(mosquitto):
     for port in (mosquitto.port, free_port()):
