@@ -1,6 +1,8 @@
 """What the collector has not yet said it holds, on disk (SQLite, WAL, every commit synced)."""
 
+import fcntl
 import logging
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -75,14 +77,12 @@ class Outbox:
         self._uncommitted: Counter[str] = Counter()
         with self._errors():
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(path)
             try:
-                self._database = _open(path)
-            except sqlite3.DatabaseError as error:
-                if not _damaged(error):
-                    raise
-                aside = _set_aside(path)
-                log.error("the outbox was damaged and is now %s; what it held was not all delivered", aside)
-                self._database = _open(path)
+                self._database = _open_or_begin_again(path)
+            except BaseException:
+                os.close(self._lock)
+                raise
 
     def put(self, epoch: bytes, position: int, envelope: bytes) -> Waiting | None:
         """Keep one observation; it is on the disk when this returns. None where these very bytes are here already.
@@ -146,6 +146,7 @@ class Outbox:
             log.warning("the last counts are lost: %s", error)
         finally:
             self._database.close()
+            os.close(self._lock)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -173,6 +174,29 @@ class Outbox:
             yield
         except (sqlite3.Error, OSError) as error:
             raise _unusable(self._path, error) from None
+
+
+def _lock(path: Path) -> int:
+    """Lock the outbox's directory for as long as this process lives: two relays would send each other's rows."""
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        remedy = "stop the other relay, or name another directory as [relay] state"
+        raise OutboxUnusable(Reason.OUTBOX, f"{path}: another relay uses it", remedy) from None
+    return descriptor
+
+
+def _open_or_begin_again(path: Path) -> sqlite3.Connection:
+    try:
+        return _open(path)
+    except sqlite3.DatabaseError as error:
+        if not _damaged(error):
+            raise
+    aside = _set_aside(path)
+    log.error("the outbox was damaged and is now %s; what it held was not all delivered", aside)
+    return _open(path)
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -199,6 +199,18 @@ def test_a_place_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path):
         assert caught.value.exit is Exit.IO
 
 
+def test_a_second_relay_is_turned_away_until_the_first_is_gone(path):
+    first = Outbox(path)
+    first.put(EPOCH, 1, b"x")
+    with pytest.raises(RelayError, match="another relay") as caught:
+        Outbox(path)
+    assert caught.value.exit is Exit.IO
+    first.close()
+    second = Outbox(path)
+    assert positions(second) == [1]
+    second.close()
+
+
 def test_an_end_that_cannot_write_the_last_counts_is_an_end_all_the_same(path, caplog):
     box = Outbox(path)
     box.count("sent")
