@@ -8,16 +8,12 @@ never be taken for one of the new.
 import itertools
 import logging
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from queue import SimpleQueue
-from typing import Annotated, Literal
 
 import paho.mqtt.client as paho
-from msgspec import Meta, Struct
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -35,8 +31,8 @@ from wire.events import (
     Subscribed,
     Will,
 )
+from wire.options import BrokerOptions, read_password, tls_context
 from wire.schema import MAX_MESSAGE
-from wire.settings import SettingsError
 from wire.topics import QOS, RETAIN
 
 __all__ = [
@@ -69,27 +65,6 @@ PENDING = 1024
 """Events that may wait for the caller before messages that no acknowledgement holds back are dropped."""
 TAKEN_OVER = 0x8E
 """MQTT 5, table 3-13: somebody else has connected under our client id."""
-
-
-class BrokerOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How to reach a broker.
-
-    password_file: its first line is the password. tls: with the system's authorities; ca_file, or certificate_file
-    and key_file for a client certificate, switch TLS on by themselves. keepalive: seconds. session_expiry: seconds
-    that the broker keeps the session of an absent client; 0 starts clean each time.
-    """
-
-    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
-    protocol: Literal["5", "3.1.1"] = "5"
-    username: str | None = None
-    password_file: str | None = None
-    tls: bool = False
-    ca_file: str | None = None
-    certificate_file: str | None = None
-    key_file: str | None = None
-    keepalive: Annotated[int, Meta(ge=5, le=3600)] = 30
-    session_expiry: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 7 * 86400
 
 
 class Broker:
@@ -139,8 +114,8 @@ class Broker:
         self._retry = retry
         self._jitter = jitter
         self._clock = clock
-        self._password = _read_password(options)
-        self._tls = _tls_context(options)
+        self._password = read_password(options)
+        self._tls = tls_context(options)
         self._numbers = itertools.count(1)
         self._unsent = itertools.count(-1, -1)
         self._connection: _Connection | None = None
@@ -163,17 +138,15 @@ class Broker:
         """Whether the network thread runs. False after start means a defect: the process should end."""
         return self._thread.is_alive()
 
-    def publish(
-        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry: int | None = None
-    ) -> int:
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
         """Hand one message to the connection and return the number that its Published will carry.
 
         A message on a broken connection is not kept: its Published comes with accepted False, or a Disconnected
-        voids it. `expiry`: seconds that the broker may hold it for absent subscribers (MQTT 5).
+        voids it.
         """
         connection = self._connection
         if connection and connection.accepted:
-            mid = connection.publish(topic, payload, qos=qos, retain=retain, expiry=expiry)
+            mid = connection.publish(topic, payload, qos=qos, retain=retain)
             if self._connection is connection:
                 return mid
         mid = next(self._unsent)
@@ -303,9 +276,8 @@ class _Connection:
         client.on_connect = client.on_disconnect = client.on_message = None
         client.on_publish = client.on_subscribe = None
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry: int | None) -> int:
-        properties = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry) if expiry is not None else None
-        return self._base | self._client.publish(topic, payload, qos, retain, properties).mid
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> int:
+        return self._base | self._client.publish(topic, payload, qos, retain).mid
 
     def acknowledge(self, message: Message) -> None:
         if message.mid & ~0xFFFF == self._base:
@@ -363,30 +335,3 @@ def _properties(packet: int, **values: int | None) -> Properties:
         if value is not None:
             setattr(properties, name, value)
     return properties
-
-
-def _read_password(options: BrokerOptions) -> str | None:
-    if options.password_file is None:
-        return None
-    try:
-        lines = Path(options.password_file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise SettingsError(f"password_file {options.password_file}: {why}", "name a readable file") from None
-    if not lines:
-        raise SettingsError(f"password_file {options.password_file}: empty", "put the password on its first line")
-    return lines[0]
-
-
-def _tls_context(options: BrokerOptions) -> ssl.SSLContext | None:
-    if not (options.tls or options.ca_file or options.certificate_file):
-        return None
-    try:
-        context = ssl.create_default_context(cafile=options.ca_file)
-        if options.certificate_file:
-            context.load_cert_chain(options.certificate_file, options.key_file)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        why = getattr(error, "strerror", None) or type(error).__name__
-        remedy = "name PEM files that can be read in ca_file, certificate_file and key_file"
-        raise SettingsError(f"TLS files: {why}", remedy) from None
-    return context
