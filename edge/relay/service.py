@@ -33,6 +33,7 @@ from wire.broker import (
     Subscribed,
     Will,
 )
+from wire.cose import verify
 from wire.errors import WireError
 from wire.schema import Health, State
 from wire.settings import SettingsError
@@ -42,6 +43,8 @@ log = logging.getLogger("speckled.relay")
 
 PULSE = 0.25
 """Seconds between two looks at the clock and at whether to stop."""
+LOOKED_AT = 256
+"""Observations whose signature is looked at when the relay starts, the oldest: a long queue must not hold it up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,7 @@ class Relay:
             RelayError: OUTBOX, where the outbox has become unusable.
         """
         log.info("relay of %s: %d observations wait in the outbox", self._options.device, self._delivery.waiting)
+        self._look_for_strangers()
         self._broker.start()
         try:
             while not stop.is_set():
@@ -131,6 +135,22 @@ class Relay:
                     raise RelayError(Reason.BROKER_UNREACHABLE, "the network thread has died", "restart; report this")
         finally:
             self._end()
+
+    def _look_for_strangers(self) -> None:
+        """Settings may have changed since an observation was accepted; no collector would ever take it then."""
+        strangers = 0
+        for waiting in self._outbox.waiting()[:LOOKED_AT]:
+            try:
+                verify(self._outbox.envelope(waiting.id), self._options.device_key, self._topics.observation)
+            except WireError:
+                strangers += 1
+        if strangers:
+            log.error(
+                "%d observations in the outbox are of another root, device id or key, and no collector will take them. "
+                "Set these back until the outbox is empty, or move %s aside",
+                strangers,
+                self._options.outbox,
+            )
 
     def _take(self, envelope: bytes | None) -> Reply:
         """One datagram from capture: on the disk before it is answered."""

@@ -252,6 +252,18 @@ def test_a_broker_that_was_never_there_is_said_once_and_observations_wait(tmp_pa
     assert caplog.text.count("no broker") == 1
 
 
+def test_observations_of_earlier_settings_are_said_when_the_relay_starts(tmp_path, mosquitto, caplog):
+    box = Outbox(tmp_path / "outbox.sqlite")
+    box.put(bytes(16), 1, envelope(1))
+    box.close()
+    with running(options(tmp_path, mosquitto)):
+        pass
+    assert "no collector will take them" not in caplog.text
+    with running(options(tmp_path, mosquitto, root="elsewhere")):
+        pass
+    assert "1 observations in the outbox are of another root" in caplog.text
+
+
 def raw_send(path, *datagrams):
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
         sock.settimeout(10)
