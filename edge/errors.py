@@ -13,6 +13,7 @@ class Exit(IntEnum):
     INTERNAL = 70
     NO_ENTROPY = 71
     IO = 74
+    RETRY = 75
     REFUSED = 77
     CONFIG = 78
 

@@ -7,6 +7,8 @@ from drivers.qrng.spi import SpiBus, SpidevBus
 RAW, STATUS, COUNTER, NOISE_ON = b"r", b"s", b"t", b"U"
 BLOCK = 256
 """Raw bytes between two looks at the chip's status and transfer counter."""
+FLOATING = 0xFF
+"""What an undriven line reads as."""
 LINK_TEST = 257
 """Counter replies of the link test: one more than the counter has values, so that every wrap is seen."""
 CREDIT = Fraction(4)
@@ -124,6 +126,12 @@ class MicroRng:
 
     def _check_status(self, command: bytes) -> None:
         status = self._execute(command)
+        if status == FLOATING:
+            raise QrngError(
+                QrngReason.IMPLAUSIBLE,
+                "the bus answers all ones, as it does where nothing drives it",
+                "Check the wiring of MISO and MOSI, and the chip's power and ground.",
+            )
         if status != 0:
             raise QrngError(
                 QrngReason.STATUS,

@@ -9,13 +9,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final, NoReturn
 
-from edge.errors import LedgerError, Reason
+from edge.errors import Exit, LedgerError, Reason
 from edge.privacy.account import resume
 from edge.privacy.chain import Entry, LedgerNotWritable, encode_line, ratio, read_chain, read_entries
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.receipt import Charge, Receipt, make_receipt
 
 __all__ = ["Ledger", "Receipt", "read_entries"]
+
+class ClockBehind(LedgerError):
+    """The clock is before the last entry: not set yet, or this file is an old copy. Time may mend it."""
+
+    exit = Exit.RETRY
+
 
 CLOCK_TOLERANCE_MS: Final = 5_000
 """How far the clock may be set back between two entries: a step of a time service, not a restored old copy."""
@@ -56,7 +62,7 @@ class Ledger:
             slope_max: λ_max, which the slopes of all windows over one frame never pass.
             frame_rate: frames per second at most.
             clock: Unix time in ms.
-            new_epoch: begin an epoch even where one goes on.
+            new_epoch: begin an epoch even where one goes on. A person asks for it, so it also takes the clock as it is.
             make_epoch: a new epoch's name, 16 bytes.
 
         Raises:
@@ -68,7 +74,7 @@ class Ledger:
         try:
             entries, tail = read_chain(_read_all(path, self._fd), str(path))
             self._previous, self._position, self._size = tail.hash, tail.entries, tail.size
-            self._newest_time = max((entry["time"] for entry in entries), default=0)
+            self._newest_time = _newest_time(entries)
             self._account = resume(
                 slope_max, ((e["first_frame"], e["frames"]) for e in entries if e["kind"] == "charge")
             )
@@ -161,6 +167,7 @@ class Ledger:
                 )
             return bytes.fromhex(last["epoch"])
         name = make_epoch()
+        self._newest_time = 0
         self._append({"kind": "epoch", "epoch": name.hex(), **terms})
         return name
 
@@ -171,10 +178,11 @@ class Ledger:
             raise LedgerNotWritable(Reason.LEDGER_IO, f"{self._path}: the ledger is closed", "start again")
         now = self._clock()
         if now < self._newest_time - CLOCK_TOLERANCE_MS:
-            raise LedgerError(
+            raise ClockBehind(
                 Reason.LEDGER_CLOCK,
                 f"{self._path}: the clock is {self._newest_time - now} ms before the last entry",
-                "wait until the clock is set; where this file is an old copy, put the newest one back",
+                "wait until the clock is set; where this file is an old copy, put the newest one back; where the clock "
+                "was in the future once, begin a new epoch with `speckled run --new-epoch`",
             )
         position = self._position + 1
         line, digest = encode_line(self._previous, {**body, "position": position, "time": now})
@@ -204,6 +212,16 @@ class Ledger:
                 os.ftruncate(self._fd, self._size)
             self.close()
         raise LedgerNotWritable(Reason.LEDGER_IO, f"{self._path}: {error.strerror}", _ROOM) from None
+
+
+def _newest_time(entries: list[Entry]) -> int:
+    """Unix time in ms of the newest entry of the last epoch, which began with the clock as a person found it."""
+    times: list[int] = []
+    for entry in entries:
+        if entry["kind"] == "epoch":
+            times.clear()
+        times.append(entry["time"])
+    return max(times, default=0)
 
 
 def _open_locked(path: Path) -> int:

@@ -126,15 +126,18 @@ def log_table(max_value: int, offset: int) -> NDArray[np.uint16]:
     """
     top = max_value + offset
     table = np.zeros(max_value + 1, np.uint16)
-    k = 0
     bound = top * offset ** (2 * LOG_RANGE - 1)
-    step_up, step_down = top**2, offset**2
-    for x in range(max_value + 1):
-        power = (x + offset) ** (2 * LOG_RANGE)
-        while k < LOG_RANGE and power >= bound:
-            k += 1
-            bound = bound * step_up // step_down if k < LOG_RANGE else bound
-        table[x] = k
+    before = first = 0
+    for k in range(1, LOG_RANGE + 1):
+        # The smallest x for k lies about as far from the last one as that lay from the one before.
+        before, first = first, min(2 * first - before, max_value)
+        while first > before and (first - 1 + offset) ** (2 * LOG_RANGE) >= bound:
+            first -= 1
+        while (first + offset) ** (2 * LOG_RANGE) < bound:
+            first += 1
+        table[first:] = k
+        if k < LOG_RANGE:
+            bound = bound * top**2 // offset**2
     table.flags.writeable = False
     return table
 

@@ -104,7 +104,7 @@ def test_a_chip_that_is_broken_from_the_start_does_not_open(fault, reason):
         ("status@300", QrngReason.STATUS),
         ("status=8@300", QrngReason.STATUS),
         ("stuck-00@300", QrngReason.LINK),
-        ("stuck-ff@300", QrngReason.STATUS),
+        ("stuck-ff@300", QrngReason.IMPLAUSIBLE),
         ("echo@300", QrngReason.STATUS),
         ("eio@300", QrngReason.BUS),
         ("unplug@300", QrngReason.UNPLUGGED),

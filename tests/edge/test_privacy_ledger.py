@@ -235,9 +235,21 @@ def test_a_clock_that_went_backwards_refuses_the_charge(open_ledger: OpenLedger,
     with pytest.raises(LedgerError) as caught:
         ledger.charge("map", window(), 20)
     assert caught.value.reason is Reason.LEDGER_CLOCK
-    with pytest.raises(LedgerError):
-        open_ledger(new_epoch=True)
+    assert caught.value.exit is Exit.RETRY
     assert charges(path) == [("map", 0), ("map", 10)]
+
+
+def test_a_new_epoch_that_a_person_asks_for_takes_the_clock_as_it_is(
+    open_ledger: OpenLedger, clock: Clock, path: Path
+) -> None:
+    clock.now += 10**12
+    open_ledger().charge("map", window(), 0)
+    clock.now -= 10**12
+    ledger = open_ledger(new_epoch=True)
+    ledger.charge("map", window(), 10)
+    ledger.close()
+    open_ledger().charge("map", window(), 20)
+    assert charges(path) == [("map", 0), ("map", 10), ("map", 20)]
 
 
 def test_a_file_cut_at_any_byte_of_its_last_line_opens_with_every_charge_that_was_receipted(
