@@ -17,6 +17,8 @@ T = TypeVar("T")
 LETTERS_PER_TOPIC = 64
 LETTERS = 1024
 """Dead letters kept, of one topic and in all; at 64 KiB each at most 64 MiB. The oldest give way."""
+TOPIC_LENGTH = 256
+"""Characters of a dead letter's topic that are kept: more than any device's topic has."""
 CACHED_EPOCHS = 4096
 
 Ledger = tuple[str, bytes]
@@ -76,7 +78,7 @@ class Store:
         """Keep a message that is no observation, once by its hash; a repetition is counted. True where it is new.
 
         Args:
-            topic: it came on.
+            topic: it came on, of which the first 256 characters are kept.
             device: named by the topic, or empty.
             payload: of which the first 64 KiB are kept.
             reason: a stable word.
@@ -175,6 +177,7 @@ class Store:
             "UPDATE dead_letter SET count=count+1, last_received=?, reason=?, detail=? WHERE digest=?",
             (now, reason, detail, digest),
         )
+        topic = topic[:TOPIC_LENGTH]
         if known.rowcount:
             return False
         self._database.execute(

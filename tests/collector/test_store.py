@@ -219,3 +219,11 @@ def test_an_observation_comes_back_as_it_went_in(store, key, tmp_path):
         again = reader.observation(1)
     assert (again.receipt, again.statement) == (observation.receipt, observation.statement)
     assert (again.features.keypoints == observation.features.keypoints).all()
+
+
+def test_a_dead_letter_keeps_no_more_of_a_topic_than_a_device_could_have(store, tmp_path):
+    for number in range(2):
+        store.add_dead_letter("a" * 60_000 + str(number), "", b"rubbish", reason="topic", detail="no device's")
+    store.commit()
+    with Reader(tmp_path / "collector.db") as reader:
+        assert [len(letter.topic) for letter in reader.letters()] == [256, 256]
