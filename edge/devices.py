@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from drivers.camera.base import Camera
+from drivers.errors import QrngError
 from drivers.qrng.base import Qrng
 from edge.config import (
     CameraSettings,
@@ -77,7 +78,7 @@ def make_qrng(settings: QrngSettings) -> Qrng:
     """The entropy source that is named. Discovery finds real sources only."""
     match settings:
         case DiscoverSettings():
-            return make_qrng(_discovered())
+            return _discovered()
         case MicroRngSettings():
             from drivers.qrng.microrng import MicroRng
             from drivers.qrng.spi import SpidevBus
@@ -104,15 +105,23 @@ def make_qrng(settings: QrngSettings) -> Qrng:
             return MicroRng(bus=EmulatedMicroRng(faults=faults))
 
 
-def _discovered() -> QrngSettings:
-    """The first real source on this machine. Raises EntropyUnavailable where there is none."""
+def _discovered() -> Qrng:
+    """The first source on this machine that opens and says what it is. Raises EntropyUnavailable where none does."""
     from drivers.qrng.discover import discover
 
+    tried = []
     for found in discover():
-        path = str(found.path)
-        return MicroRngSettings(device=path) if found.driver == "microrng" else CharacterSettings(path=path)
+        spi = found.driver == "microrng"
+        source = make_qrng(MicroRngSettings(device=found.path) if spi else CharacterSettings(path=found.path))
+        try:
+            source.open()
+        except QrngError as error:
+            tried.append(f"{found.path} ({error.reason.value})")
+        else:
+            source.close()
+            return source
     raise EntropyUnavailable(
         Reason.ENTROPY_DEVICE,
-        "no entropy source was found on this machine",
+        f"no entropy source on this machine can be used; tried: {', '.join(tried) or 'nothing, none was found'}",
         'connect one (docs/entropy.md), or name one in [qrng]; for a trial without hardware: driver = "software"',
     )
