@@ -190,6 +190,12 @@ def load(path: Path) -> Settings:
             f"{path}: frames_per_second is not a rate above zero - at `$.privacy`",
             'give a rate such as "1" or "1/600"',
         )
+    if settings.privacy.fuse > settings.capture.keep_releases:
+        raise ConfigError(
+            Reason.CONFIG,
+            f"{path}: more releases are fused than kept - at `$.capture.keep_releases`",
+            "keep at least as many as `fuse` says",
+        )
     return _absolute(settings, path.resolve().parent)
 
 

@@ -1,5 +1,6 @@
 """Capture and relay side by side, for development and for machines without systemd."""
 
+import ctypes
 import signal
 import subprocess
 import sys
@@ -7,6 +8,9 @@ import threading
 from pathlib import Path
 
 from edge.errors import Exit
+
+PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 
 PATIENCE = 10.0
 """Seconds that a process has to end after it was asked to."""
@@ -40,7 +44,16 @@ def supervise(config: Path, *, new_epoch: bool = False) -> int:
 
 def _start(command: str, config: Path, *more: str) -> subprocess.Popen[bytes]:
     """In a group of its own: Ctrl-C reaches us alone, and capture ends before the relay that it delivers to."""
-    return subprocess.Popen([sys.executable, "-m", "edge", command, "--config", str(config), *more], process_group=0)
+    return subprocess.Popen(
+        [sys.executable, "-m", "edge", command, "--config", str(config), *more],
+        process_group=0,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509 (no thread runs yet, and nothing but a system call happens in it)
+    )
+
+
+def _end_with_parent() -> None:
+    """Where we are killed outright, our children are asked to end (prctl(2), PR_SET_PDEATHSIG)."""
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _wait(child: subprocess.Popen[bytes], changed: threading.Event) -> None:

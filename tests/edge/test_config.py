@@ -39,6 +39,7 @@ def test_a_minimal_file_is_enough_and_paths_are_relative_to_it(tmp_path):
         (MINIMAL + "[privacy]\nresidual = 'many'\n", "$.privacy.residual", "correct the value"),
         (MINIMAL + "[privacy]\nframes_per_second = '0'\n", "not a rate above zero", "1/600"),
         (MINIMAL + "[privacy]\nframes_per_second = '1/0'\n", "not a rate above zero", "1/600"),
+        (MINIMAL + "[privacy]\nfuse = 8\n[capture]\nkeep_releases = 4\n", "fused than kept", "at least as many"),
         ("[device]\nid = 'Ward 3'\n[camera]\ndriver = 'synthetic'\n", "$.device.id", "correct the value"),
         ("[device]\nid = 'a'\n[camera]\ndriver = 'webcam'\n", "$.camera", "correct the value"),
         ("[device\n", "line 1", "TOML"),

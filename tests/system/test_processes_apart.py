@@ -182,3 +182,11 @@ def test_run_ends_both_processes_in_good_order_when_it_is_asked_to(site):
     assert site.stop("run") == Exit.OK
     assert not any(child.is_running() for child in both.values())
     assert re.search("capture has hung up.*relay of ward-3: stopped", site.log("run"), re.DOTALL)
+
+
+def test_killing_run_itself_leaves_no_process_behind(site):
+    site.start("collector", "run")
+    site.wait_for(site.stored)
+    both = children(site)
+    site.kill("run")
+    site.wait_for(lambda: not any(child.is_running() for child in both.values()))
