@@ -2,9 +2,7 @@
 
 import argparse
 import logging
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +31,7 @@ from collector.reader import Reader
 from collector.reference import FORMS, Named, find, needs_store
 from collector.service import make_service, now
 from collector.store import Store
+from wire.stopping import stop_on_signals
 
 if TYPE_CHECKING:
     from collector.page import PageServer
@@ -71,9 +70,7 @@ def _serve(argv: Sequence[str]) -> int:
     settings = _settings(_serve_parser().parse_args(argv))
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logging.getLogger("paho").setLevel(logging.WARNING)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signals()
     with ExitStack() as stack:
         store = Store(Path(settings.store.path), clock=now)
         stack.callback(store.close)

@@ -2,10 +2,8 @@
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,6 +26,7 @@ from demo.views import InputView, MapView
 from demo.watch import Run
 from edge.config import load
 from edge.errors import Exit
+from wire.stopping import stop_on_signals
 from wire.topics import Topics
 
 WINDOW = 24 * 3600 // SECONDS_PER_FRAME
@@ -53,9 +52,7 @@ def main() -> int:
         return Exit.NO_CAMERA
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signals()
     with ExitStack() as stack:
         broker = start_broker(folder, embedded=options.embedded_broker)
         stack.callback(broker.stop)

@@ -3,15 +3,14 @@
 import argparse
 import json
 import logging
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import dedent
 
 from edge.config import load
 from edge.errors import Exit
+from wire.stopping import stop_on_signals
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -30,7 +29,7 @@ def capture(arguments: Sequence[str]) -> int:
     _log_to_stderr()
     from edge.assemble import run_capture
 
-    run_capture(settings, new_epoch=options.new_epoch, stop=_stop_on_signals())
+    run_capture(settings, new_epoch=options.new_epoch, stop=stop_on_signals())
     return Exit.OK
 
 
@@ -41,7 +40,7 @@ def relay(arguments: Sequence[str]) -> int:
     _log_to_stderr()
     from edge.assemble import run_relay
 
-    run_relay(settings, stop=_stop_on_signals())
+    run_relay(settings, stop=stop_on_signals())
     return Exit.OK
 
 
@@ -119,10 +118,3 @@ def _log_to_stderr() -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop

@@ -8,10 +8,13 @@ import threading
 from pathlib import Path
 
 from edge.errors import Exit
+from wire.stopping import stop_on_signals
 
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 
+PULSE = 0.1
+"""Seconds between two looks at the children."""
 PATIENCE = 10.0
 """Seconds that a process has to end after it was asked to."""
 
@@ -22,20 +25,10 @@ def supervise(config: Path, *, new_epoch: bool = False) -> int:
     A camera that has no more frames ends capture with status 0; the relay then goes on delivering until a signal.
     Returns the status of the process that ended first, 128 + n where signal n killed it; 0 after a signal to us.
     """
-    asked = threading.Event()
-    changed = threading.Event()
-
-    def ask(*_: object) -> None:
-        asked.set()
-        changed.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, ask)
+    asked = stop_on_signals(signal.SIGHUP)
     children = {"relay": _start("relay", config)}
     children["capture"] = _start("capture", config, *(["--new-epoch"] if new_epoch else []))
-    for child in children.values():
-        threading.Thread(target=_wait, args=(child, changed), daemon=True).start()
-    status = _until_one_fails(children, asked, changed)
+    status = _until_one_fails(children, asked)
     _end(list(children.values()))
     if asked.is_set():
         return Exit.OK
@@ -56,24 +49,14 @@ def _end_with_parent() -> None:
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
-def _wait(child: subprocess.Popen[bytes], changed: threading.Event) -> None:
-    child.wait()
-    changed.set()
-
-
-def _until_one_fails(
-    children: dict[str, subprocess.Popen[bytes]], asked: threading.Event, changed: threading.Event
-) -> int:
-    while True:
-        changed.wait()
-        changed.clear()
-        if asked.is_set():
-            return Exit.OK
+def _until_one_fails(children: dict[str, subprocess.Popen[bytes]], asked: threading.Event) -> int:
+    while not asked.wait(PULSE):
         relay, capture = children["relay"].poll(), children["capture"].poll()
         if capture:
             return capture
         if relay is not None:
             return relay
+    return Exit.OK
 
 
 def _end(children: list[subprocess.Popen[bytes]]) -> None:

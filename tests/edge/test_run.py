@@ -29,7 +29,7 @@ def pretend(monkeypatch):
         monkeypatch.setattr(run, "_start", start)
         return started
 
-    monkeypatch.setattr(run.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(run, "stop_on_signals", lambda *_: threading.Event())
     yield begin
     for child in started.values():
         child.kill()
