@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from edge.keys import make_key_pair
+from wire.keys import make_key_pair
 
 SECONDS = 12.0
 LIMIT_MB = 200

@@ -25,12 +25,13 @@ from collector.config import (
     absolute,
     load,
 )
-from collector.errors import ConfigError, Exit, Reason
-from collector.keys import make_key_pair
+from collector.errors import ConfigError, Reason
 from collector.reader import Reader
 from collector.reference import FORMS, Named, find, needs_store
 from collector.service import make_service, now
 from collector.store import Store
+from wire.exit import Exit
+from wire.keys import make_key_pair
 from wire.stopping import stop_on_signals
 
 if TYPE_CHECKING:

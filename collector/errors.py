@@ -1,18 +1,6 @@
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
-
-class Exit(IntEnum):
-    """Exit statuses of the collector's commands: the same numbers as on the device (docs/exit-codes.md)."""
-
-    OK = 0
-    FAILED = 1
-    USAGE = 64
-    DATA = 65
-    UNAVAILABLE = 69
-    INTERNAL = 70
-    IO = 74
-    REFUSED = 77
-    CONFIG = 78
+from wire.exit import Exit
 
 
 class Reason(StrEnum):
@@ -22,7 +10,6 @@ class Reason(StrEnum):
     """
 
     CONFIG = "bad-configuration"
-    KEY = "key-unusable"
     STORE_CORRUPT = "store-corrupt"
     STORE_OTHER = "store-of-another-version"
     STORE_LOCKED = "store-in-use"

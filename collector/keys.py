@@ -1,47 +1,14 @@
-"""The collector's own key pair and the public keys of the devices it listens to."""
+"""The public keys of the devices that the collector listens to."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from collector.errors import ConfigError, Reason
+from wire.keys import read_public_key
+from wire.settings import SettingsError
 
 ENROL = "copy the device's public key file into the devices directory as <device>.pub"
-
-
-def make_key_pair(private: Path, public: Path) -> None:
-    """Write a new Ed25519 key pair; only the owner can read the private file. Never overwrites.
-
-    Raises:
-        ConfigError: KEY, where one of the files exists or cannot be written.
-    """
-    key = Ed25519PrivateKey.generate()
-    _write(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-    _write(public, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
-
-
-def read_private_key(path: Path) -> Ed25519PrivateKey:
-    """The collector's signing key. Raises ConfigError(KEY)."""
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except OSError as error:
-        raise _unusable(path, error.strerror or "unreadable") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise _unusable(path, "not an unencrypted PEM private key") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise _unusable(path, "not an Ed25519 private key")
-    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +42,12 @@ class DeviceKeys:
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         cached = self._cache.get(device)
         if cached is None or cached.stamp != stamp:
-            cached = self._cache[device] = _Cached(stamp, _read_public_key(path))
+            cached = self._cache[device] = _Cached(stamp, _usable_key(path))
         return cached.key
 
 
-def _read_public_key(path: Path) -> Ed25519PublicKey | None:
+def _usable_key(path: Path) -> Ed25519PublicKey | None:
     try:
-        key = load_pem_public_key(path.read_bytes())
-    except (OSError, ValueError, UnsupportedAlgorithm):
+        return read_public_key(path)
+    except SettingsError:
         return None
-    return key if isinstance(key, Ed25519PublicKey) else None
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except OSError as error:
-        remedy = "choose an empty, writable directory with --dir; existing keys are never overwritten"
-        raise ConfigError(Reason.KEY, f"{path}: {error.strerror}", remedy) from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _unusable(path: Path, why: str) -> ConfigError:
-    remedy = "make a key pair with `speckled collector init`, or name the right file"
-    return ConfigError(Reason.KEY, f"{path}: {why}", remedy)

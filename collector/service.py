@@ -7,10 +7,11 @@ from queue import Empty, SimpleQueue
 from collector.config import Settings
 from collector.errors import BrokerRefused, ConfigError, Reason, Rejected, Unavailable
 from collector.ingest import Ingest
-from collector.keys import DeviceKeys, read_private_key
+from collector.keys import DeviceKeys
 from collector.store import Store
 from wire.broker import Broker, Connected, Disconnected, Event, Message, Published, Refused, Subscribed
 from wire.errors import WireError
+from wire.keys import read_private_key
 from wire.settings import SettingsError
 from wire.topics import QOS, RETAIN, subscription
 

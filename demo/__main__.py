@@ -25,7 +25,7 @@ from demo.summary import summarise
 from demo.views import InputView, MapView
 from demo.watch import Run
 from edge.config import load
-from edge.errors import Exit
+from wire.exit import Exit
 from wire.stopping import stop_on_signals
 from wire.topics import Topics
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.broker import DemoBroker
-from edge.keys import make_key_pair
+from wire.keys import make_key_pair
 
 ROOT = "speckled"
 DEVICE = "demo-camera"

@@ -14,7 +14,6 @@ from edge.courier import Courier
 from edge.devices import make_camera, make_qrng
 from edge.entropy import EntropyPool, Latch
 from edge.errors import CameraUnavailable, ConfigError, Reason
-from edge.keys import read_private_key, read_public_key
 from edge.memory import MemoryNotLockable, lock_memory
 from edge.notify import Notifier
 from edge.pace import Pace
@@ -24,6 +23,7 @@ from edge.relay.deliver import Patience
 from edge.relay.link import CaptureLink
 from edge.relay.service import Relay, RelayOptions
 from edge.releases import ReleaseStore
+from wire.keys import read_private_key, read_public_key
 from wire.topics import Topics
 
 log = logging.getLogger("speckled.capture")

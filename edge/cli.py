@@ -1,9 +1,10 @@
 """The console command. Each house names its subcommands as entry points, so that neither has to import the other."""
 
 import sys
+import traceback
 from importlib.metadata import EntryPoint, entry_points, version
 
-from edge.errors import Exit
+from wire.exit import Exit
 
 GROUP = "speckled.commands"
 ORDER = ("init", "run", "capture", "relay", "ledger", "qrng", "collector", "compare")
@@ -36,10 +37,11 @@ def _run(command: EntryPoint, arguments: list[str]) -> int:
             "Install the extra that brings it, for example: pip install 'speckled[collector]'.\n"
         )
         return Exit.CONFIG
-    except Exception as error:  # the border of the process: expected errors have a remedy, others keep their traceback
+    except Exception as error:  # the border of the process: expected errors have a remedy, others are defects
         remedy = getattr(error, "remedy", None)
         if remedy is None:
-            raise
+            traceback.print_exc()
+            return Exit.INTERNAL
         sys.stderr.write(f"speckled: {str(error).rstrip('.')}. {_sentence(remedy)}\n")
         return int(getattr(error, "exit", Exit.FAILED))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from edge.config import load
-from edge.errors import Exit
+from wire.exit import Exit
 from wire.stopping import stop_on_signals
 
 

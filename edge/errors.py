@@ -1,21 +1,6 @@
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
-
-class Exit(IntEnum):
-    """Exit statuses of every speckled command (sysexits.h where it has one). docs/exit-codes.md lists them."""
-
-    OK = 0
-    FAILED = 1
-    USAGE = 64
-    DATA = 65
-    NO_CAMERA = 66
-    UNAVAILABLE = 69
-    INTERNAL = 70
-    NO_ENTROPY = 71
-    IO = 74
-    RETRY = 75
-    REFUSED = 77
-    CONFIG = 78
+from wire.exit import Exit
 
 
 class Reason(StrEnum):
@@ -48,7 +33,6 @@ class Reason(StrEnum):
     BROKER_REFUSED = "refused-by-the-broker"
     BROKER_UNREACHABLE = "broker-unreachable"
     OUTBOX = "outbox-unusable"
-    KEY = "key-unusable"
 
 
 class SpeckledError(Exception):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from edge.errors import ConfigError, Reason
-from edge.keys import make_key_pair
+from wire.keys import make_key_pair
 from wire.topics import DEVICE_PATTERN
 
 TEMPLATE = """\

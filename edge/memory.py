@@ -3,7 +3,8 @@
 import ctypes
 import os
 
-from edge.errors import Exit, Reason, SpeckledError
+from edge.errors import Reason, SpeckledError
+from wire.exit import Exit
 
 MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 PR_SET_DUMPABLE = 4

@@ -1,8 +1,9 @@
 import logging
 from pathlib import Path
 
-from edge.errors import Exit, Reason, SpeckledError
+from edge.errors import Reason, SpeckledError
 from edge.privacy.window import Release
+from wire.exit import Exit
 
 log = logging.getLogger("speckled.capture")
 

@@ -7,7 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
-from edge.errors import Exit
+from wire.exit import Exit
 from wire.stopping import stop_on_signals
 
 PR_SET_PDEATHSIG = 1

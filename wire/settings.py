@@ -8,11 +8,15 @@ from typing import TypeVar
 
 import msgspec
 
+from wire.exit import Exit
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 class SettingsError(ValueError):
-    """A settings file that cannot be used: what is wrong, where, and in `remedy` what to do."""
+    """A settings or key file that cannot be used: what is wrong, where, and in `remedy` what to do."""
+
+    exit = Exit.CONFIG
 
     def __init__(self, detail: str, remedy: str) -> None:
         super().__init__(detail)

@@ -143,7 +143,8 @@ def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism, reference
         tau = lut.range / 2
         off = mean - tau
         chance = math.exp(-math.sqrt(2) * FAR * tau / math.hypot(noise, reference_noise / to_grey))
-        moved = float(np.mean(np.abs(off) > FAR * tau)) - chance
+        by_chance = chance + 3 * math.sqrt(chance * (1 - chance) / off.size)
+        moved = float(np.mean(np.abs(off) > FAR * tau)) - by_chance
         return Estimate(position, (lut.reference + off) * to_grey, noise * to_grey, moved > CONTRADICTED)
     mean = np.clip(mean, 0, lut.range)
     if isinstance(lut, LogLut):

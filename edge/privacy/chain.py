@@ -13,7 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from edge.errors import Exit, LedgerError, Reason
+from edge.errors import LedgerError, Reason
+from wire.exit import Exit
 
 Entry = dict[str, Any]
 

@@ -9,13 +9,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final, NoReturn
 
-from edge.errors import Exit, LedgerError, Reason
+from edge.errors import LedgerError, Reason
 from edge.privacy.account import resume
 from edge.privacy.chain import Entry, LedgerNotWritable, encode_line, ratio, read_chain, read_entries
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.receipt import Charge, Receipt, make_receipt
+from wire.exit import Exit
 
 __all__ = ["Ledger", "Receipt", "read_entries"]
+
 
 class ClockBehind(LedgerError):
     """The clock is before the last entry: not set yet, or this file is an old copy. Time may mend it."""

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.errors import Exit, Reason, RelayError
+from edge.errors import Reason, RelayError
+from wire.exit import Exit
 from wire.schema import Acknowledgement
 
 log = logging.getLogger("speckled.relay")

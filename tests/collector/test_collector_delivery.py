@@ -11,11 +11,12 @@ import pytest
 from factories import make_observation
 
 from collector.cli import collector as run_collector
-from collector.errors import BrokerRefused, Exit
-from collector.keys import make_key_pair
+from collector.errors import BrokerRefused
 from collector.reader import Reader
 from wire.codec import decode
 from wire.cose import verify
+from wire.exit import Exit
+from wire.keys import make_key_pair
 from wire.schema import Acknowledgement
 from wire.topics import Topics
 

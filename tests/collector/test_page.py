@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from factories import altered, make_observation, make_statement
 
-from collector.errors import Exit, Unavailable
+from collector.errors import Unavailable
 from collector.page import PageServer, Panel, make_app
+from wire.exit import Exit
 from wire.schema import State
 
 EPOCH = bytes(range(16))

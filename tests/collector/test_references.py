@@ -3,7 +3,8 @@ from factories import make_features, make_observation
 
 from collector import cli
 from collector.compare import Comparison, compare
-from collector.errors import Exit, ReferenceUnknown, StoreUnavailable
+from collector.errors import ReferenceUnknown, StoreUnavailable
+from wire.exit import Exit
 
 EPOCH = bytes(range(16))
 

@@ -8,9 +8,10 @@ from factories import make_observation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.errors import Exit, Reason, StoreCorrupt, StoreUnavailable
+from collector.errors import Reason, StoreCorrupt, StoreUnavailable
 from collector.reader import Reader
 from collector.store import LETTERS_PER_TOPIC, Outcome, Store
+from wire.exit import Exit
 
 EPOCH = bytes(range(16))
 

@@ -1,4 +1,4 @@
-import os
+import hashlib
 import threading
 import time
 from fractions import Fraction
@@ -26,14 +26,16 @@ TOPICS = Topics("speckled", "ward-3")
 
 
 class Pool:
-    """A source that gives bytes until it is told to fail, in `take` or in `check`."""
+    """A source that gives the same bytes each time until it is told to fail, in `take` or in `check`."""
 
     def __init__(self):
         self.fails = set()
+        self.taken = 0
 
     def take(self, n):
         self._refuse("take")
-        return bytearray(os.urandom(n))
+        self.taken += 1
+        return bytearray(hashlib.shake_256(str(self.taken).encode()).digest(n))
 
     def check(self):
         self._refuse("check")

@@ -6,8 +6,10 @@ import pytest
 
 from edge.assemble import run_capture, run_relay
 from edge.config import SyntheticSettings, configuration_hash, load
-from edge.errors import ConfigError, Exit
+from edge.errors import ConfigError
 from edge.init import make_device
+from wire.exit import Exit
+from wire.settings import SettingsError
 
 MINIMAL = """
 [device]
@@ -88,7 +90,7 @@ def test_init_writes_a_configuration_that_loads_and_a_key_for_its_owner_only(tmp
 def test_init_never_overwrites(tmp_path):
     make_device(tmp_path, "ward-3")
     before = (tmp_path / "device.key").read_bytes()
-    with pytest.raises(ConfigError, match="exists"):
+    with pytest.raises((ConfigError, SettingsError), match="exists"):
         make_device(tmp_path, "ward-3")
     assert (tmp_path / "device.key").read_bytes() == before
 

@@ -5,7 +5,8 @@ import pytest
 from drivers.qrng.discover import Candidate
 from edge.config import DiscoverSettings, EmulatedSettings, SoftwareSettings
 from edge.devices import make_qrng
-from edge.errors import EntropyUnavailable, Exit
+from edge.errors import EntropyUnavailable
+from wire.exit import Exit
 
 
 def test_discovery_passes_over_what_does_not_open_and_names_everything_it_tried(monkeypatch):

@@ -11,7 +11,8 @@ from drivers.qrng.software import SoftwareQrng
 from edge.entropy import EntropyPool, Latch, State
 from edge.entropy.health import USABLE, WINDOW
 from edge.entropy.monitor import STARTUP_SAMPLES
-from edge.errors import EntropyUnavailable, Exit, Reason
+from edge.errors import EntropyUnavailable, Reason
+from wire.exit import Exit
 
 
 class Clock:

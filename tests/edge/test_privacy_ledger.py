@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import Exit, LedgerError, Reason
+from edge.errors import LedgerError, Reason
 from edge.privacy.chain import parse_ratio, read_entries
 from edge.privacy.ledger import CLOCK_TOLERANCE_MS, Ledger
 from edge.privacy.lut import LinearLut
 from edge.privacy.mechanism import Mechanism
+from wire.exit import Exit
 
 OpenLedger = Callable[..., Ledger]
 START = 1_760_000_000_000

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.errors import Exit, RelayError
+from edge.errors import RelayError
 from edge.relay import outbox as outbox_module
 from edge.relay.outbox import Equivocation, Outbox, OutboxDamaged, Waiting
+from wire.exit import Exit
 from wire.schema import Acknowledgement
 
 EPOCH, OTHER = bytes(16), bytes([1] * 16)

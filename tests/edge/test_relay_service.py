@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from factories import make_observation
 
-from edge.errors import BrokerRefused, Exit, Reason, RelayError
+from edge.errors import BrokerRefused, Reason, RelayError
 from edge.relay.deliver import Patience
 from edge.relay.link import CaptureLink
 from edge.relay.outbox import Outbox
@@ -21,6 +21,7 @@ from edge.relay.service import Relay, RelayOptions
 from wire.broker import Broker, BrokerOptions, Message, Subscribed
 from wire.codec import decode, encode
 from wire.cose import sign, verify
+from wire.exit import Exit
 from wire.schema import MAX_MESSAGE, Acknowledgement, Observation
 from wire.topics import QOS, RETAIN, Topics, parse
 

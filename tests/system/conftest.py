@@ -14,7 +14,7 @@ import pytest
 
 from collector.errors import CollectorError
 from collector.reader import Reader
-from edge.keys import make_key_pair
+from wire.keys import make_key_pair
 
 DEVICE = "ward-3"
 

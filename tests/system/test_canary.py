@@ -12,10 +12,10 @@ import pytest
 
 from audit import trace
 from audit.canary import Canary
-from edge.errors import Exit
 from edge.privacy.cells import CellSums
 from edge.privacy.release import Release
 from wire.broker import Broker, BrokerOptions, Connected, Message
+from wire.exit import Exit
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 

@@ -16,11 +16,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from factories import make_observation
 
-from edge.errors import Exit
-from edge.keys import read_private_key
 from edge.relay.link import Reply, Status
 from wire.broker import Broker, BrokerOptions, Message
 from wire.codec import encode
+from wire.exit import Exit
+from wire.keys import read_private_key
 from wire.schema import MAX_MESSAGE, Health
 from wire.topics import Topics
 

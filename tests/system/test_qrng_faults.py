@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 
 from collector.reader import Reader
-from edge.errors import Exit
 from edge.privacy.ledger import read_entries
+from wire.exit import Exit
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
 

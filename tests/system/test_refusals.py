@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from edge.errors import Exit
+from wire.exit import Exit
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -1,4 +1,4 @@
-"""The device's Ed25519 key pair, as PEM files."""
+"""Ed25519 keys as PEM files: the device's pair, and the collector's."""
 
 import os
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from edge.errors import ConfigError, Reason
+from wire.settings import SettingsError
 
 
 def make_key_pair(private: Path, public: Path) -> None:
     """Write a new key pair; the private file is readable by its owner only. Never overwrites.
 
     Raises:
-        ConfigError: KEY, where one of the files exists or cannot be written.
+        SettingsError: where one of the files exists or cannot be written.
     """
     key = Ed25519PrivateKey.generate()
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -31,7 +31,7 @@ def make_key_pair(private: Path, public: Path) -> None:
 
 
 def read_private_key(path: Path) -> Ed25519PrivateKey:
-    """The device's signing key. Raises ConfigError(KEY)."""
+    """A signing key. Raises SettingsError."""
     key = _load(path, lambda data: load_pem_private_key(data, password=None))
     if not isinstance(key, Ed25519PrivateKey):
         raise _unusable(path, "not an Ed25519 private key")
@@ -39,7 +39,7 @@ def read_private_key(path: Path) -> Ed25519PrivateKey:
 
 
 def read_public_key(path: Path) -> Ed25519PublicKey:
-    """A public key of the device or of the collector. Raises ConfigError(KEY)."""
+    """A key to verify with. Raises SettingsError."""
     key = _load(path, load_pem_public_key)
     if not isinstance(key, Ed25519PublicKey):
         raise _unusable(path, "not an Ed25519 public key")
@@ -66,5 +66,6 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         os.fsync(file.fileno())
 
 
-def _unusable(path: Path, why: str) -> ConfigError:
-    return ConfigError(Reason.KEY, f"{path}: {why}", "make a device key with `speckled init`, or name the right file")
+def _unusable(path: Path, why: str) -> SettingsError:
+    remedy = "make a key pair with `speckled init` or `speckled collector init`, or name the right file"
+    return SettingsError(f"{path}: {why}", remedy)

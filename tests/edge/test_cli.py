@@ -1,0 +1,63 @@
+import pytest
+
+from edge import cli
+from edge.errors import ConfigError, Reason
+from wire.exit import Exit
+
+
+class Point:
+    """An entry point whose command does what it is told."""
+
+    name = "try"
+
+    def __init__(self, error):
+        self.error = error
+
+    def load(self):
+        def command(_arguments):
+            if self.error:
+                raise self.error
+            return Exit.OK
+
+        return command
+
+
+@pytest.fixture
+def run(monkeypatch):
+    def run(error, *arguments):
+        monkeypatch.setattr(cli, "entry_points", lambda group: [Point(error)])
+        monkeypatch.setattr(cli.sys, "argv", ["speckled", *arguments])
+        return cli.main()
+
+    return run
+
+
+def test_an_expected_error_is_one_line_with_its_remedy_and_its_status(run, capsys):
+    error = ConfigError(Reason.CONFIG, "the key is odd", "make it even")
+    assert run(error, "try") == Exit.CONFIG
+    assert capsys.readouterr().err == "speckled: bad-configuration: the key is odd. Make it even.\n"
+
+
+def test_a_defect_keeps_its_traceback_and_has_a_status_of_its_own(run, capsys):
+    assert run(ZeroDivisionError("oops"), "try") == Exit.INTERNAL
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_missing_module_names_the_extra_that_brings_it(run, capsys):
+    assert run(ModuleNotFoundError("x", name="starlette"), "try") == Exit.CONFIG
+    assert "speckled[collector]" in capsys.readouterr().err
+
+
+def test_an_unknown_command_points_to_the_list(run, capsys):
+    assert run(None, "tri") == Exit.USAGE
+    assert "speckled --help" in capsys.readouterr().err
+
+
+def test_help_lists_the_commands_and_no_arguments_are_a_usage_error(run, capsys):
+    assert run(None, "--help") == Exit.OK
+    assert "try" in capsys.readouterr().out
+    assert run(None) == Exit.USAGE
+
+
+def test_a_command_that_works_gives_its_own_status(run):
+    assert run(None, "try") == Exit.OK
