@@ -1,6 +1,7 @@
 """What the collector has not yet said it holds, on disk (SQLite, WAL, every commit synced)."""
 
 import fcntl
+import hashlib
 import logging
 import os
 import sqlite3
@@ -27,8 +28,17 @@ CREATE TABLE observation (
     envelope BLOB NOT NULL,
     UNIQUE (epoch, position)
 ) STRICT;
+CREATE TABLE freed (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    epoch BLOB NOT NULL,
+    position INTEGER NOT NULL,
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    UNIQUE (epoch, position)
+) STRICT;
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 """
+REMEMBERED = 4096
+"""Freed observations whose digest is kept: capture may offer one again if it never heard that it was accepted."""
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -86,31 +96,32 @@ class Outbox:
                 raise
 
     def put(self, epoch: bytes, position: int, envelope: bytes) -> Waiting | None:
-        """Keep one observation; it is on the disk when this returns. None where these very bytes are here already.
+        """Keep one observation; it is on the disk when this returns. None where these very bytes are or were here.
 
         Raises:
-            Equivocation: the position holds other bytes.
+            Equivocation: the position holds, or held, other bytes.
             OutboxUnusable, OutboxDamaged: it could not be written; nothing has changed then.
         """
         with self._transaction() as database:
-            query = "SELECT envelope FROM observation WHERE epoch = ? AND position = ?"
-            held = database.execute(query, (epoch, position)).fetchone()
-            if held is None:
+            known = _known_digest(database, epoch, position)
+            if known is None:
                 query = "INSERT INTO observation (epoch, position, envelope) VALUES (?, ?, ?)"
                 row = database.execute(query, (epoch, position, envelope)).lastrowid or 0
                 self.count("accepted")
                 return Waiting(row, epoch, position)
-        if held[0] != envelope:
+        if known != _digest(envelope):
             raise Equivocation
         return None
 
     def acknowledged(self, word: Acknowledgement) -> list[int]:
         """Free every row that the collector's word covers; their ids."""
-        query = "DELETE FROM observation WHERE epoch = ? AND position BETWEEN ? AND ? RETURNING id"
+        query = "DELETE FROM observation WHERE epoch = ? AND position BETWEEN ? AND ? RETURNING id, position, envelope"
         freed: list[int] = []
         with self._transaction() as database:
             for first, last in _covered(word):
-                freed += [row[0] for row in database.execute(query, (word.epoch, first, last))]
+                for row, position, envelope in database.execute(query, (word.epoch, first, last)).fetchall():
+                    freed.append(row)
+                    _remember(database, word.epoch, position, _digest(envelope))
             self.count("acknowledged", len(freed))
         return freed
 
@@ -175,6 +186,25 @@ class Outbox:
             yield
         except (sqlite3.Error, OSError) as error:
             raise _unusable(self._path, error) from None
+
+
+def _digest(envelope: bytes) -> bytes:
+    return hashlib.sha256(envelope).digest()
+
+
+def _known_digest(database: sqlite3.Connection, epoch: bytes, position: int) -> bytes | None:
+    """What this position holds or held; None where it is new."""
+    place = (epoch, position)
+    if held := database.execute("SELECT envelope FROM observation WHERE epoch = ? AND position = ?", place).fetchone():
+        return _digest(held[0])
+    gone = database.execute("SELECT digest FROM freed WHERE epoch = ? AND position = ?", place).fetchone()
+    return bytes(gone[0]) if gone else None
+
+
+def _remember(database: sqlite3.Connection, epoch: bytes, position: int, digest: bytes) -> None:
+    query = "INSERT OR REPLACE INTO freed (epoch, position, digest) VALUES (?, ?, ?)"
+    newest = database.execute(query, (epoch, position, digest)).lastrowid or 0
+    database.execute("DELETE FROM freed WHERE id <= ?", (newest - REMEMBERED,))
 
 
 def _lock(path: Path) -> int:

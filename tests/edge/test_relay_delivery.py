@@ -271,12 +271,13 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.bench = Bench(Path(self.folder.name) / "outbox.sqlite")
         self.receive_maximum = receive_maximum
         self.held = set()
+        self.freed = set()
         self.unanswered = []
 
     @rule(positions=st.lists(st.integers(1, 60), max_size=12), epoch=st.sampled_from([EPOCH, OTHER]))
     def put(self, positions, epoch):
         self.bench.put(*positions, epoch=epoch)
-        self.held |= {(epoch, position) for position in positions}
+        self.held |= {(epoch, position) for position in positions} - self.freed
 
     @rule()
     def connect(self):
@@ -305,7 +306,8 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         if honest:
             self.bench.delivery.acknowledge(envelope)
             covered = {n for n in range(since, since + length + 1) if (n, n) not in gaps}
-            self.held -= {(EPOCH, n) for n in covered}
+            self.freed |= self.held & {(EPOCH, n) for n in covered}
+            self.held -= self.freed
         else:
             with pytest.raises(WireError):
                 self.bench.delivery.acknowledge(envelope)

@@ -53,6 +53,29 @@ def test_other_bytes_for_a_taken_position_are_an_equivocation_and_change_nothing
     assert outbox.counters()["accepted"] == 1
 
 
+def test_what_comes_again_after_it_was_freed_is_not_counted_or_sent_again(path):
+    before = Outbox(path)
+    before.put(EPOCH, 7, b"seven")
+    before.acknowledged(word(7, 7))
+    before.close()
+    again = Outbox(path)
+    assert again.put(EPOCH, 7, b"seven") is None
+    with pytest.raises(Equivocation):
+        again.put(EPOCH, 7, b"a seven of a ledger that was put back")
+    assert not again.waiting()
+    assert again.counters()["accepted"] == 1
+    again.close()
+
+
+def test_only_the_newest_freed_observations_are_remembered(outbox, monkeypatch):
+    monkeypatch.setattr(outbox_module, "REMEMBERED", 2)
+    for position in (1, 2, 3):
+        outbox.put(EPOCH, position, b"x")
+    outbox.acknowledged(word(1, 3))
+    assert outbox.put(EPOCH, 1, b"x") is not None
+    assert outbox.put(EPOCH, 3, b"x") is None
+
+
 def test_an_acknowledgement_frees_what_it_covers_and_only_in_its_epoch(outbox):
     for position in range(1, 8):
         outbox.put(EPOCH, position, b"x")
