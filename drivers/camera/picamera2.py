@@ -9,31 +9,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera.base import CameraIdentity
+from drivers.camera.controls import fixed_controls
 from drivers.camera.installation import import_picamera2
 from drivers.camera.plane import Plane, check_plane
+from drivers.camera.tuning import black_levels, open_pixelwise, refusal
 from drivers.errors import CameraError, CameraReason
 
 _SETTLE_SECONDS = 5.0
 _DRIFT = 0.01
 _RAW_FORMAT = re.compile(r"S?(?P<order>[RGB]{4}|R)(?P<bits>8|10|12|14|16)")
-_REQUIRED = ("AeEnable", "ExposureTime", "AnalogueGain")
 
 
 @dataclass(frozen=True, slots=True)
 class _Sensor:
-    """What the sensor reported when the camera was opened; every later frame must agree."""
+    """What the camera reported when it was opened; every later frame must agree.
+
+    processor: in `luma`, the gains of the image processor.
+    """
 
     exposure_us: float
     gain: float
     black: int
+    processor: tuple[float, ...] = ()
 
 
 class Picamera2Camera:
     """A Raspberry Pi camera through picamera2 and libcamera.
 
-    `luma` is the Y plane of one YUV420 stream in full range: an image processor stands between sensor and pixel, with
-    automatic exposure, white balance, denoising and sharpening switched off where the camera has them. `raw` is ours
-    from the sensor on: each pixel is the sum of one 2 x 2 quad of unpacked sensor values, less the black level.
+    `luma` is the Y plane of one YUV420 stream in full range. An image processor stands between sensor and pixel; the
+    camera is opened with its tuning made pixelwise (`drivers/camera/tuning.py`) and refused where that cannot be done
+    or does not take effect. What has no switch still mixes neighbours: docs/privacy.md says how far.
+
+    `raw` is ours from the sensor on: each pixel is the sum of one 2 x 2 quad of unpacked sensor values, less the black
+    level. The raw stream leaves the pipeline before lens shading, gains, demosaic and contrast (on a Pi 4 as it comes
+    from the sensor, on a Pi 5 after the front end's constant black level and decompanding table), so no tuning matters.
+
+    Not run on a real Pi: tested with `drivers/emulated/picamera2.py`, written after the sources of picamera2 0.3.38
+    and libcamera.
 
     The camera is configured once, when it is opened: every new configuration fragments the contiguous memory that
     libcamera needs (picamera2 issues 887, 1125).
@@ -76,6 +88,7 @@ class Picamera2Camera:
         self._camera: Any = None
         self._identity: CameraIdentity | None = None
         self._sensor = _Sensor(exposure_us, gain, 0)
+        self._levels: tuple[int, ...] = ()
         self._excess_bits = 0
         self._scratch: NDArray[np.uint16] = np.zeros((0, 0), np.uint16)
 
@@ -83,7 +96,7 @@ class Picamera2Camera:
         """Configure and start the camera, and wait at most 5 seconds until exposure and gain are as asked for.
 
         Raises CameraError: NOT_INSTALLED, NOT_FOUND, DENIED, BUSY, TIMEOUT, BAD_SOURCE (a size, format or control
-        that this camera does not have).
+        that this camera does not have; in `luma`, a tuning that cannot be made pixelwise or is not used).
         """
         self._module = self._given or import_picamera2()
         cameras = self._module.Picamera2.global_camera_info()
@@ -93,9 +106,10 @@ class Picamera2Camera:
                 f"there is no camera {self._number}",
                 "Check the ribbon cable, and list cameras with: rpicam-hello --list-cameras",
             )
+        model = str(cameras[self._number].get("Model", "unknown"))
         try:
-            self._camera = self._module.Picamera2(self._number)
-            controls = self._controls(self._camera.camera_controls)
+            self._acquire(model)
+            controls = fixed_controls(self._camera.camera_controls, exposure_us=self._exposure_us, gain=self._gain)
             self._camera.configure(self._configuration(controls))
             depth = self._check_configuration(self._camera.camera_configuration())
             self._camera.start()
@@ -110,7 +124,7 @@ class Picamera2Camera:
         self._scratch = np.zeros((self._height, self._width) if self._stream == "raw" else (0, 0), np.uint16)
         self._identity = CameraIdentity(
             driver="picamera2",
-            model=str(cameras[self._number].get("Model", "unknown")),
+            model=model,
             width=self._width,
             height=self._height,
             max_value=4 * (2**depth - 1) if self._stream == "raw" else 255,
@@ -155,39 +169,16 @@ class Picamera2Camera:
             with suppress(Exception):
                 release()
 
+    def _acquire(self, model: str) -> None:
+        if self._stream == "raw":
+            self._camera = self._module.Picamera2(self._number)
+            return
+        self._camera, tuning = open_pixelwise(self._module, self._number, model)
+        self._levels = black_levels(tuning)
+
     @property
     def _source(self) -> str:
         return "raw" if self._stream == "raw" else "main"
-
-    def _controls(self, advertised: Mapping[str, tuple[Any, Any, Any]]) -> dict[str, Any]:
-        """The settings that keep frames comparable. libcamera refuses unknown names only when a frame is due."""
-        for name in _REQUIRED:
-            if name not in advertised:
-                raise CameraError(
-                    CameraReason.BAD_SOURCE, f"the camera has no control {name}", "Use a camera with manual exposure."
-                )
-        for name, value in (("ExposureTime", self._exposure_us), ("AnalogueGain", self._gain)):
-            low, high = advertised[name][:2]
-            # libcamera says 0 for a bound that it does not know before the first configuration.
-            if value < low or (high and value > high):
-                raise CameraError(
-                    CameraReason.BAD_SOURCE,
-                    f"{name} {value} is not in {low} to {high}",
-                    "Choose a value in this range.",
-                )
-        frame_us = max(33_333, self._exposure_us + 1000)
-        wanted: dict[str, Any] = {
-            "AeEnable": False,
-            "ExposureTime": self._exposure_us,
-            "AnalogueGain": float(self._gain),
-            "FrameDurationLimits": (frame_us, frame_us),
-            "AwbEnable": False,
-            "ColourGains": (1.0, 1.0),
-            "NoiseReductionMode": 0,  # libcamera controls::draft::NoiseReductionModeOff
-            "Sharpness": 0.0,
-        }
-        # A monochrome camera has no colour controls.
-        return {name: value for name, value in wanted.items() if name in advertised}
 
     def _configuration(self, controls: dict[str, Any]) -> Any:
         # The preview template is in full-range sYCC; the video one would map grey to 16..235. Requests are not queued
@@ -249,8 +240,12 @@ class Picamera2Camera:
             exposure, gain = _exposure_of(metadata)
             if _near(exposure, self._exposure_us) and _near(gain, self._gain):
                 # In units of 16-bit values whatever the sensor's depth (libcamera, control SensorBlackLevels).
-                levels = metadata.get("SensorBlackLevels") or (0,)
-                return _Sensor(exposure, gain, min(int(level) for level in levels) >> (16 - depth))
+                levels = tuple(int(level) for level in metadata.get("SensorBlackLevels") or (0,))
+                if self._stream == "raw":
+                    return _Sensor(exposure, gain, min(levels) >> (16 - depth))
+                if levels != self._levels:
+                    raise refusal("libcamera does not use the tuning that it was given")
+                return _Sensor(exposure, gain, 0, _processor_of(metadata))
         raise CameraError(
             CameraReason.BAD_SOURCE,
             f"the sensor keeps {exposure:.0f} us at gain {gain:.2f}, not {self._exposure_us} us at {self._gain:.2f}",
@@ -258,10 +253,12 @@ class Picamera2Camera:
         )
 
     def _check_metadata(self, metadata: Mapping[str, Any]) -> None:
-        # The settings of the sensor, not its pixels: with automatic exposure off they do not follow the scene, so this
-        # branch says nothing about a frame.
-        exposure, gain = _exposure_of(metadata)
-        if not _near(exposure, self._sensor.exposure_us) or not _near(gain, self._sensor.gain):
+        # Settings, not pixels: with everything automatic off they do not follow the scene, so this branch says nothing
+        # about a frame.
+        fixed = (self._sensor.exposure_us, self._sensor.gain, *self._sensor.processor)
+        processor = _processor_of(metadata) if self._sensor.processor else ()
+        got = (*_exposure_of(metadata), *processor)
+        if len(got) != len(fixed) or not all(map(_near, got, fixed)):
             raise CameraError(
                 CameraReason.CHANGED, "exposure or gain is no longer what was fixed", "Open the camera again."
             )
@@ -294,6 +291,11 @@ class Picamera2Camera:
 
 def _exposure_of(metadata: Mapping[str, Any]) -> tuple[float, float]:
     return float(metadata.get("ExposureTime", 0)), float(metadata.get("AnalogueGain", 0))
+
+
+def _processor_of(metadata: Mapping[str, Any]) -> tuple[float, ...]:
+    # A monochrome camera has no colour gains.
+    return float(metadata.get("DigitalGain", 1)), *(float(gain) for gain in metadata.get("ColourGains") or ())
 
 
 def _near(value: float, fixed: float) -> bool:

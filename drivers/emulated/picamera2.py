@@ -1,5 +1,6 @@
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,8 +9,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.emulated.tuning import emulated_tuning
+
 _BUFFERS = 4
 _PADDING = 32
+_VARIABLE = "LIBCAMERA_RPI_TUNING_FILE"
 
 
 class CameraFault(StrEnum):
@@ -18,7 +22,9 @@ class CameraFault(StrEnum):
     TIMEOUT: no frames arrive. CANCELLED: the front end has failed, its requests vanish until the camera is stopped
     and started. HANG_IN_STOP: as CANCELLED, and `stop` does not return until `let_go` is set. MISSING_CONTROL:
     AnalogueGain is not advertised. WRONG_FORMAT: libcamera adjusts what was asked for to another format.
-    EXPOSURE_DRIFT: the sensor doubles its exposure unasked. BUSY: another process has the camera.
+    EXPOSURE_DRIFT: the sensor doubles its exposure unasked. GAIN_DRIFT: the image processor doubles its digital gain.
+    BUSY: another process has the camera. NO_LOADER, NO_TUNING: a picamera2 that cannot load, or take, a tuning.
+    DEAF: the manager of libcamera lives on when the camera is closed, with the tuning that it has read.
     """
 
     TIMEOUT = "timeout"
@@ -27,7 +33,11 @@ class CameraFault(StrEnum):
     MISSING_CONTROL = "missing-control"
     WRONG_FORMAT = "wrong-format"
     EXPOSURE_DRIFT = "exposure-drift"
+    GAIN_DRIFT = "gain-drift"
     BUSY = "busy"
+    NO_LOADER = "no-loader"
+    NO_TUNING = "no-tuning"
+    DEAF = "deaf"
 
 
 @dataclass(eq=False)
@@ -39,9 +49,15 @@ class EmulatedPicamera2:
     swallows a buffer, unless `cancel_all_and_flush` takes it away; with no buffer left, no frame comes.
     A deadline is not waited for: a frame that will not come times out at once.
 
+    As in the real one, the tuning in force is the one that was given when the manager started, which listing the
+    cameras does, and the manager ends when the camera is closed. A tuning is given by a file that is gone once the
+    camera is open; a manager that starts with its name in the environment still finds no camera.
+
     leaked: requests not released yet. stuck_jobs: captures that timed out and were not flushed. opened: how many
-    cameras were made. sensor_bits, packed_bits: bits of a raw value, and of the word whose upper end it fills.
-    black: the black level that is reported, for 16-bit values whatever the sensor's depth.
+    cameras were configured. sensor_bits, packed_bits: bits of a raw value, and of the word whose upper end it fills.
+    black: the black level of the tuning, for 16-bit values whatever the sensor's depth. mono: a sensor without colours.
+    tuning: what the camera's file says, None for one with everything adaptive on. loaded: the names of files that were
+    loaded. given: the tuning that was last given, None for the camera's own. in_force: the one that is used.
     """
 
     seed: int = 1
@@ -49,6 +65,11 @@ class EmulatedPicamera2:
     packed_bits: int = 10
     black: int = 4096
     cameras: int = 1
+    mono: bool = False
+    tuning: dict[str, Any] | None = None
+    loaded: list[str] = field(default_factory=list)
+    given: dict[str, Any] | None = None
+    in_force: dict[str, Any] | None = None
     fault: CameraFault | None = None
     leaked: int = 0
     stuck_jobs: int = 0
@@ -73,15 +94,45 @@ class _CameraClass:
         self._module = module
 
     def global_camera_info(self) -> list[dict[str, Any]]:
+        if self._module.in_force is None and _VARIABLE in os.environ:
+            return []
+        self._start_manager()
         return [
             {"Model": "emulated", "Num": number, "Id": f"/emulated/{number}"} for number in range(self._module.cameras)
         ]
 
-    def __call__(self, number: int = 0) -> "_Camera":
+    @property
+    def load_tuning_file(self) -> Callable[[str], dict[str, Any]]:
+        if self._module.fault is CameraFault.NO_LOADER:
+            raise AttributeError("load_tuning_file")
+        return self._load
+
+    def __call__(self, number: int = 0, **options: Any) -> "_Camera":
+        if options and self._module.fault is CameraFault.NO_TUNING:
+            raise TypeError("unexpected keyword argument 'tuning'")
         if self._module.fault is CameraFault.BUSY:
             raise RuntimeError("Camera __init__ sequence did not complete.")
-        self._module.opened += 1
+        self._module.given = options.get("tuning")
+        os.environ.pop(_VARIABLE, None)
+        if self._module.given is not None:
+            os.environ[_VARIABLE] = "/emulated/gone.json"
+        self._start_manager()
         return _Camera(self._module, number)
+
+    def _start_manager(self) -> None:
+        module = self._module
+        if module.in_force is None:
+            module.in_force = module.given or self._file()
+
+    def _file(self) -> dict[str, Any]:
+        module = self._module
+        return module.tuning or emulated_tuning(black=module.black, mono=module.mono)
+
+    def _load(self, name: str) -> dict[str, Any]:
+        if name != ("emulated_mono.json" if self._module.mono else "emulated.json"):
+            raise RuntimeError("Tuning file not found")
+        self._module.loaded.append(name)
+        return self._file()
 
 
 class _Camera:
@@ -106,7 +157,10 @@ class _Camera:
             "NoiseReductionMode": (0, 4, 0),
             "Sharpness": (0.0, 16.0, 1.0),
             "FrameDurationLimits": (16_667, 1_000_000, 33_333),
+            "AfMode": (0, 2, 0),
         }
+        if self._module.mono:
+            del controls["AwbEnable"], controls["ColourGains"]
         if self._module.fault is CameraFault.MISSING_CONTROL:
             del controls["AnalogueGain"]
         return controls
@@ -118,6 +172,7 @@ class _Camera:
         unknown = set(configuration["controls"]) - set(self.camera_controls)
         if unknown:
             raise RuntimeError(f"Control {min(unknown)} is not advertised by libcamera")
+        self._module.opened += 1
         self._controls = dict(configuration["controls"])
         streams = {name: dict(configuration[name]) for name in ("main", "raw") if configuration[name]}
         if self._module.fault is CameraFault.WRONG_FORMAT:
@@ -142,6 +197,8 @@ class _Camera:
     def close(self) -> None:
         self._started = False
         self._module.stuck_jobs = 0
+        if self._module.fault is not CameraFault.DEAF:
+            self._module.in_force = None
 
     def cancel_all_and_flush(self) -> None:
         self._module.stuck_jobs = 0
@@ -168,12 +225,22 @@ class _Camera:
         metadata = {
             "ExposureTime": self._controls["ExposureTime"] * factor,
             "AnalogueGain": self._controls["AnalogueGain"],
-            "SensorBlackLevels": (self._module.black,) * 4,
+            "DigitalGain": 2.0 if self._module.fault is CameraFault.GAIN_DRIFT else 1.0,
+            "SensorBlackLevels": self._black_levels(),
         }
+        if not self._module.mono:
+            metadata["ColourGains"] = self._controls["ColourGains"]
         buffers = {"main": self._luma(random)}
         if self._configuration["raw"]:
             buffers["raw"] = self._raw(random)
         return _Request(metadata, buffers)
+
+    def _black_levels(self) -> tuple[int, int, int, int]:
+        tuning = self._module.in_force or {}
+        stages = {stage: values for entry in tuning.get("algorithms", [tuning]) for stage, values in entry.items()}
+        level = stages["rpi.black_level"].get("black_level", 4096)
+        red, green, blue = (stages["rpi.black_level"].get(f"black_level_{colour}", level) for colour in "rgb")
+        return red, green, green, blue
 
     def _luma(self, random: np.random.Generator) -> NDArray[np.uint8]:
         width, height = self._configuration["main"]["size"]
