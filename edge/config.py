@@ -30,12 +30,15 @@ class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class Picamera2Settings(
     Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="picamera2"
 ):
-    """A Raspberry Pi camera. `stream`: `raw` sums sensor pixels ourselves, `luma` trusts the image processor."""
+    """A Raspberry Pi camera. `stream`: `raw` sums sensor pixels ourselves, `luma` trusts the image processor.
 
-    width: Size = 640
-    height: Size = 480
+    With `raw`, width and height are half of a mode of the sensor; the defaults are Camera Module 2's 1640 x 1232.
+    """
+
+    width: Size = 820
+    height: Size = 616
     number: Annotated[int, Meta(ge=0)] = 0
-    stream: Literal["luma", "raw"] = "luma"
+    stream: Literal["luma", "raw"] = "raw"
     exposure_us: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
     gain: Annotated[float, Meta(ge=1)] = 1.0
 

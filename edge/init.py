@@ -17,9 +17,9 @@ public_key = "device.pub"
 
 [camera]
 driver = "picamera2"           # or opencv, folder, synthetic
-width = 640
-height = 480
-stream = "luma"                # "raw" sums sensor pixels itself, and needs no trust in the image processor
+stream = "raw"                 # sums sensor pixels itself; "luma" trusts the image processor (docs/privacy.md)
+width = 820                    # half of a mode of the sensor: here Camera Module 2; Camera Module 3: 768 x 432
+height = 616                   # where they do not fit, the first start says which ones would
 exposure_us = 20000
 gain = 1.0
 
