@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from collector.errors import ConfigError, Reason
-from wire.broker import BrokerOptions
+from wire.options import BrokerOptions
 from wire.settings import SettingsError, read_settings
 from wire.topics import ROOT_PATTERN
 

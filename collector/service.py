@@ -9,8 +9,9 @@ from collector.errors import BrokerRefused, ConfigError, Reason, Rejected, Unava
 from collector.ingest import Ingest
 from collector.keys import DeviceKeys
 from collector.store import Store
-from wire.broker import Broker, Connected, Disconnected, Event, Message, Published, Refused, Subscribed
+from wire.broker import Broker
 from wire.errors import WireError
+from wire.events import Connected, Disconnected, Event, Message, Published, Refused, Subscribed
 from wire.keys import read_private_key
 from wire.settings import SettingsError
 from wire.topics import QOS, RETAIN, subscription

@@ -6,7 +6,9 @@ from queue import Empty, SimpleQueue
 import msgspec
 
 from demo.broker import DemoBroker
-from wire.broker import Broker, BrokerOptions, Event, Message
+from wire.broker import Broker
+from wire.events import Event, Message
+from wire.options import BrokerOptions
 from wire.schema import Health
 from wire.topics import Topics
 

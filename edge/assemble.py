@@ -1,4 +1,4 @@
-"""From settings to running processes: the one place that knows which part goes where."""
+"""From settings to a running capture: the one place that knows which part goes where."""
 
 import logging
 import threading
@@ -14,16 +14,15 @@ from edge.courier import Courier
 from edge.devices import make_camera, make_qrng
 from edge.entropy import EntropyPool, Latch
 from edge.errors import CameraUnavailable, ConfigError, Reason
+from edge.folders import state_folder
 from edge.memory import MemoryNotLockable, lock_memory
 from edge.notify import Notifier
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger
 from edge.privacy.profiles import plan_for
-from edge.relay.deliver import Patience
 from edge.relay.link import CaptureLink
-from edge.relay.service import Relay, RelayOptions
 from edge.releases import ReleaseStore
-from wire.keys import read_private_key, read_public_key
+from wire.keys import read_private_key
 from wire.topics import Topics
 
 log = logging.getLogger("speckled.capture")
@@ -48,7 +47,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
     """
     _protect_memory(settings)
     key = read_private_key(Path(settings.device.key))
-    state = _state_folder(settings.capture.state, "[capture]")
+    state = state_folder(settings.capture.state, "[capture]")
     camera = make_camera(settings.camera, stop.is_set)
     pool = EntropyPool(make_qrng(settings.qrng), clock=time.monotonic, latch=Latch(state / "entropy-failed"))
     courier = Courier(CaptureLink(Path(settings.relay.socket)).send)
@@ -111,29 +110,6 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
         ).run(stop)
 
 
-def run_relay(settings: Settings, *, stop: threading.Event) -> None:
-    """Build the relay and run it until `stop`.
-
-    Raises:
-        SpeckledError: with the reason, the remedy and the exit status.
-    """
-    state = _state_folder(settings.relay.state, "[relay]")
-    Relay(
-        RelayOptions(
-            device=settings.device.id,
-            root=settings.mqtt.root,
-            socket=Path(settings.relay.socket),
-            outbox=state / "outbox.sqlite",
-            device_key=read_public_key(Path(settings.device.public_key)),
-            collector_key=read_public_key(Path(settings.mqtt.collector_key)),
-            broker=settings.mqtt,
-            software=f"speckled {version('speckled')}",
-            health_seconds=settings.relay.health_seconds,
-            patience=Patience(first=settings.relay.resend_seconds),
-        )
-    ).run(stop)
-
-
 def _protect_memory(settings: Settings) -> None:
     try:
         lock_memory()
@@ -141,17 +117,6 @@ def _protect_memory(settings: Settings) -> None:
         if settings.capture.require_locked_memory:
             raise
         log.warning("%s", error)
-
-
-def _state_folder(name: str, section: str) -> Path:
-    folder = Path(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise ConfigError(
-            Reason.CONFIG, f"{folder}: {error.strerror}", f"name a state directory in {section} that this user may make"
-        ) from None
-    return folder
 
 
 def _deliver_the_rest(courier: Courier) -> None:

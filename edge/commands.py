@@ -38,7 +38,7 @@ def relay(arguments: Sequence[str]) -> int:
     options = _parse("relay", "signed observations to the broker; no pixels", arguments)
     settings = load(options.config)
     _log_to_stderr()
-    from edge.assemble import run_relay
+    from edge.relay.assemble import run_relay
 
     run_relay(settings, stop=stop_on_signals())
     return Exit.OK

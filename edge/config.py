@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.errors import ConfigError, Reason
-from wire.broker import BrokerOptions
+from wire.options import BrokerOptions
 from wire.schema import DeviceId
 from wire.settings import SettingsError, read_settings
 from wire.topics import ROOT_PATTERN

@@ -62,6 +62,11 @@ def test_the_device_side_needs_no_extra_and_touches_no_pi_library_before_a_devic
     assert result.returncode == 0, result.stderr
 
 
+def test_capture_does_not_even_load_an_mqtt_client():
+    result = run_without(["paho"], "import edge.assemble, edge.capture, edge.courier\n")
+    assert result.returncode == 0, result.stderr
+
+
 def test_the_relay_needs_no_camera_and_no_picture_library():
-    result = run_without(["picamera2", "spidev", "cv2"], "import edge.relay.service, edge.relay.link\n")
+    result = run_without(["picamera2", "spidev", "cv2"], "import edge.relay.assemble, edge.relay.link\n")
     assert result.returncode == 0, result.stderr

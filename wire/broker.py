@@ -20,7 +20,6 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from wire.events import (
-    NO_SUBSCRIBERS,
     NOT_SENT,
     Connected,
     Disconnected,
@@ -34,21 +33,6 @@ from wire.events import (
 from wire.options import BrokerOptions, read_password, tls_context
 from wire.schema import MAX_MESSAGE
 from wire.topics import QOS, RETAIN
-
-__all__ = [
-    "NOT_SENT",
-    "NO_SUBSCRIBERS",
-    "Broker",
-    "BrokerOptions",
-    "Connected",
-    "Disconnected",
-    "Event",
-    "Message",
-    "Published",
-    "Refused",
-    "Subscribed",
-    "Will",
-]
 
 log = logging.getLogger("speckled.broker")
 

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge.relay.outbox import Outbox, Waiting
 from edge.relay.troubles import Troubles
-from wire.broker import NO_SUBSCRIBERS, NOT_SENT, Published
 from wire.codec import decode
 from wire.cose import verify
 from wire.errors import WireError, WireReason
+from wire.events import NO_SUBSCRIBERS, NOT_SENT, Published
 from wire.schema import Acknowledgement
 from wire.topics import Topics
 

@@ -1,7 +1,7 @@
 import os
 from queue import Empty, SimpleQueue
 
-from wire.broker import Event
+from wire.events import Event
 
 
 class Inbox(SimpleQueue[Event]):

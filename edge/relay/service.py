@@ -20,21 +20,11 @@ from edge.relay.inbox import Inbox
 from edge.relay.link import ACCEPTED, Listener, Reply, Status, inherited_socket
 from edge.relay.outbox import Equivocation, Outbox, OutboxDamaged
 from edge.relay.troubles import Troubles
-from wire.broker import (
-    NOT_SENT,
-    Broker,
-    BrokerOptions,
-    Connected,
-    Disconnected,
-    Event,
-    Message,
-    Published,
-    Refused,
-    Subscribed,
-    Will,
-)
+from wire.broker import Broker
 from wire.cose import verify
 from wire.errors import WireError
+from wire.events import NOT_SENT, Connected, Disconnected, Event, Message, Published, Refused, Subscribed, Will
+from wire.options import BrokerOptions
 from wire.schema import Health, State
 from wire.settings import SettingsError
 from wire.topics import QOS, RETAIN, Kind, Topics

@@ -4,10 +4,11 @@ from functools import partial
 import msgspec
 import pytest
 
-from edge.assemble import run_capture, run_relay
+from edge.assemble import run_capture
 from edge.config import SyntheticSettings, configuration_hash, load
 from edge.errors import ConfigError
 from edge.init import make_device
+from edge.relay.assemble import run_relay
 from wire.exit import Exit
 from wire.settings import SettingsError
 

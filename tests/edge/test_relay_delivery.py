@@ -10,10 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from edge.relay.deliver import OUTSTANDING, STUBBORN, WINDOW, Delivery, Patience
 from edge.relay.outbox import Outbox
 from edge.relay.troubles import Troubles
-from wire.broker import NO_SUBSCRIBERS, NOT_SENT, Published
 from wire.codec import encode
 from wire.cose import sign
 from wire.errors import WireError
+from wire.events import NO_SUBSCRIBERS, NOT_SENT, Published
 from wire.schema import Acknowledgement
 from wire.topics import Topics
 

@@ -18,10 +18,12 @@ from edge.relay.deliver import Patience
 from edge.relay.link import CaptureLink
 from edge.relay.outbox import Outbox
 from edge.relay.service import Relay, RelayOptions
-from wire.broker import Broker, BrokerOptions, Message, Subscribed
+from wire.broker import Broker
 from wire.codec import decode, encode
 from wire.cose import sign, verify
+from wire.events import Message, Subscribed
 from wire.exit import Exit
+from wire.options import BrokerOptions
 from wire.schema import MAX_MESSAGE, Acknowledgement, Observation
 from wire.topics import QOS, RETAIN, Topics, parse
 
@@ -358,7 +360,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge.relay.deliver import Patience
 from edge.relay.service import Relay, RelayOptions
-from wire.broker import BrokerOptions
+from wire.options import BrokerOptions
 here, port = Path(sys.argv[1]), int(sys.argv[2])
 key = lambda byte: Ed25519PrivateKey.from_private_bytes(bytes([byte] * 32)).public_key()
 Relay(RelayOptions(

@@ -14,8 +14,10 @@ from audit import trace
 from audit.canary import Canary
 from edge.privacy.cells import CellSums
 from edge.privacy.release import Release
-from wire.broker import Broker, BrokerOptions, Connected, Message
+from wire.broker import Broker
+from wire.events import Connected, Message
 from wire.exit import Exit
+from wire.options import BrokerOptions
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 

@@ -17,10 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from factories import make_observation
 
 from edge.relay.link import Reply, Status
-from wire.broker import Broker, BrokerOptions, Message
+from wire.broker import Broker
 from wire.codec import encode
+from wire.events import Message
 from wire.exit import Exit
 from wire.keys import read_private_key
+from wire.options import BrokerOptions
 from wire.schema import MAX_MESSAGE, Health
 from wire.topics import Topics
 

@@ -9,20 +9,9 @@ from queue import Empty, SimpleQueue
 import pytest
 from conftest import free_port
 
-from wire.broker import (
-    NO_SUBSCRIBERS,
-    NOT_SENT,
-    PENDING,
-    Broker,
-    BrokerOptions,
-    Connected,
-    Disconnected,
-    Message,
-    Published,
-    Refused,
-    Subscribed,
-    Will,
-)
+from wire.broker import PENDING, Broker
+from wire.events import NO_SUBSCRIBERS, NOT_SENT, Connected, Disconnected, Message, Published, Refused, Subscribed, Will
+from wire.options import BrokerOptions
 from wire.settings import SettingsError
 
 AMQTT = """

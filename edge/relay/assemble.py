@@ -1,0 +1,34 @@
+"""From settings to a running relay."""
+
+import threading
+from importlib.metadata import version
+from pathlib import Path
+
+from edge.config import Settings
+from edge.folders import state_folder
+from edge.relay.deliver import Patience
+from edge.relay.service import Relay, RelayOptions
+from wire.keys import read_public_key
+
+
+def run_relay(settings: Settings, *, stop: threading.Event) -> None:
+    """Build the relay and run it until `stop`.
+
+    Raises:
+        SpeckledError: with the reason, the remedy and the exit status.
+    """
+    state = state_folder(settings.relay.state, "[relay]")
+    Relay(
+        RelayOptions(
+            device=settings.device.id,
+            root=settings.mqtt.root,
+            socket=Path(settings.relay.socket),
+            outbox=state / "outbox.sqlite",
+            device_key=read_public_key(Path(settings.device.public_key)),
+            collector_key=read_public_key(Path(settings.mqtt.collector_key)),
+            broker=settings.mqtt,
+            software=f"speckled {version('speckled')}",
+            health_seconds=settings.relay.health_seconds,
+            patience=Patience(first=settings.relay.resend_seconds),
+        )
+    ).run(stop)
