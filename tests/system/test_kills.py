@@ -1,6 +1,7 @@
 import random
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -16,7 +17,7 @@ def charges(site):
 
 def outbox(site):
     """How many observations the relay has committed, how many of them were freed, how many wait."""
-    with sqlite3.connect(f"file:{site.folder}/relay/outbox.sqlite?mode=ro", uri=True) as database:
+    with closing(sqlite3.connect(f"file:{site.folder}/relay/outbox.sqlite?mode=ro", uri=True)) as database:
         waiting = database.execute("SELECT count(*) FROM observation").fetchone()[0]
         counters = dict(database.execute("SELECT name, value FROM counter"))
     return counters.get("accepted", 0), counters.get("acknowledged", 0), waiting
