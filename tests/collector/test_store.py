@@ -2,7 +2,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 
 import pytest
 from factories import make_observation
@@ -22,7 +21,7 @@ def offer(store, key, position, **changes):
 
 
 def count(path, table="observation"):
-    with closing(sqlite3.connect(path)) as database, database:
+    with sqlite3.connect(path) as database:
         (found,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()
     database.close()
     return found
@@ -99,7 +98,7 @@ def test_a_dead_letter_is_kept_once_and_counted_and_cut_at_64_kib(store, tmp_pat
     with Reader(tmp_path / "collector.db") as reader:
         (letter,) = reader.letters("cam-1")
     assert (letter.reason, letter.size, letter.count) == ("oversize", 70_000, 3)
-    with closing(sqlite3.connect(tmp_path / "collector.db")) as database, database:
+    with sqlite3.connect(tmp_path / "collector.db") as database:
         assert database.execute("SELECT length(head) FROM dead_letter").fetchone() == (65536,)
     database.close()
 
@@ -151,7 +150,7 @@ def test_a_damaged_store_is_an_error_and_is_left_as_it_was(tmp_path, key):
 
 def test_somebody_elses_database_is_not_touched(tmp_path):
     path = tmp_path / "other.db"
-    with closing(sqlite3.connect(path)) as database, database:
+    with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE mine (x)")
     database.close()
     content = path.read_bytes()
