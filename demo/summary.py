@@ -13,7 +13,7 @@ from edge.config import Settings
 from edge.privacy.ledger import read_entries
 from wire.schema import Health, Observation
 
-ROOM_SHARE = 0.75
+ROOM_SHARE = 0.8
 """At least so many of the agreeing keypoints must show the empty room."""
 
 
