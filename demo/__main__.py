@@ -109,9 +109,7 @@ def _page(stage: Stage, progress: ProgressListener, port: int) -> PageServer:
         stage.store,
         extra_routes=[Route("/demo/input.png", input_png), Route("/demo/map.png", map_png)],
         panels=[
-            Panel(
-                "Input", "what the camera is shown, read from the source itself, not from capture", "/demo/input.png"
-            ),
+            Panel("Input", INPUT, "/demo/input.png"),
             Panel("Private map", PRIVATE_MAP, "/demo/map.png"),
         ],
         progress=bars,

@@ -92,7 +92,7 @@ def qrng(arguments: Sequence[str]) -> int:
 
     found = discover()
     for source in found:
-        sys.stdout.write(f"{source}\n")
+        sys.stdout.write(f'{source.path}  driver = "{source.driver}"  {source.note}\n')
     if not found:
         sys.stdout.write("no entropy source found; docs/entropy.md lists what can be connected\n")
     return Exit.OK if found else Exit.UNAVAILABLE

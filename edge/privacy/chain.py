@@ -19,7 +19,6 @@ from wire.exit import Exit
 Entry = dict[str, Any]
 
 GENESIS: Final = bytes(32)
-ENDING: Final = b"}\n"
 MAX_LINE: Final = 4096
 FIELDS: Final = {
     "epoch": frozenset(
