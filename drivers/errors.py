@@ -23,10 +23,12 @@ class QrngReason(StrEnum):
     DENIED = "denied"
     WRONG_DEVICE = "wrong-device"
     LINK = "link-test-failed"
+    BAD_PROFILE = "bad-profile"
 
     STATUS = "device-reports-fault"
     BUS = "bus-error"
     SHORT = "short-read"
+    NOT_READY = "not-ready"
     UNPLUGGED = "unplugged"
     IMPLAUSIBLE = "implausible-bytes"
     CLOSED = "closed"
