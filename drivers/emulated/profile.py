@@ -71,6 +71,8 @@ class EmulatedChip:
             self._pipeline.append(self._row(bytes((command,)), len(list(row))))
         answers = b"".join(self._pipeline)
         self._pipeline = [answers[len(tx) :]]
+        # Where every byte is a transfer, the chip misses the one that is dropped and counts a doubled one twice.
+        self._count += bool(self._faults.active(FaultKind.DUPLICATE)) - bool(self._faults.active(FaultKind.DROP))
         return self._receive(answers[: len(tx)], tx)
 
     def close(self) -> None:
@@ -84,21 +86,16 @@ class EmulatedChip:
             self._count += transfers
         if self._faults.spend(FaultKind.SLIP):
             self._count -= 1
-        if (
-            self._each
-        ):  # where every byte is a transfer, the chip misses what the host drops, and sees twice what it doubles
-            self._count += bool(self._faults.active(FaultKind.DUPLICATE)) - bool(self._faults.active(FaultKind.DROP))
 
     def _row(self, command: bytes, size: int) -> bytes:
         """The answers of a chip that takes one byte in a transfer to `size` times `command`."""
         read, test = self._profile.read, self._profile.selftest
-        before = self._count
         self._count_transfers(size)
         if test and command == test.cmd:
             if test.kind == "counter":
-                first = (before if test.counts == "answers" else self._count - size) + 1
-                self._count = first + size - 1
-                return bytes((first + place) & 0xFF for place in range(size)) if self._genuine else bytes(size)
+                self._count += size if test.counts == "answers" else 0
+                counted = range(self._count - size + 1, self._count + 1)
+                return bytes(number & 0xFF for number in counted) if self._genuine else bytes(size)
             return (self._test_answer() * (size // test.length + 1))[:size]
         if command[0] == read.dummy:
             return self._faults.draw(size)
