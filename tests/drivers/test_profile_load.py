@@ -2,7 +2,9 @@ import contextlib
 import json
 import re
 import tomllib
+from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,9 +13,23 @@ from drivers.emulated.faults import seeded
 from drivers.emulated.profile import EmulatedChip
 from drivers.errors import QrngError, QrngReason
 from drivers.qrng.profile import SHIPPED, ProfiledChip, load_profile
+from drivers.qrng.profile.tables import Bus, Header, Health, Identify, Read, Ready, Sample, SelfTest, Status, Step
 
 NAMES = ["microrng", "idq-packet", "rdrng"]
 TREES = {name: tomllib.loads((SHIPPED / f"{name}.toml").read_text()) for name in NAMES}
+DOCS = Path(__file__).resolve().parents[2] / "docs/devices/profile.md"
+TABLES = {
+    "bus": Bus,
+    "identify[]": Identify,
+    "start[]": Step,
+    "selftest": SelfTest,
+    "status": Status,
+    "ready": Ready,
+    "read": Read,
+    "read.header": Header,
+    "read.health": Health,
+    "sample": Sample,
+}
 PACKET = """
 name = "chip"
 [bus]
@@ -112,6 +128,23 @@ def test_a_template_that_is_filled_in_loads(path, file):
     text = re.sub(r"^(\w+) = .*\?\?.*$", lambda line: f"{line[1]} = {FILLED_IN[line[1]]}", text, flags=re.MULTILINE)
     file.write_text(text)
     assert load_profile(file).identify
+
+
+def test_the_worked_example_of_the_docs_loads_and_works(file):
+    (example,) = re.findall(r"^```toml\n(.*?)^```", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    file.write_text(example)
+    profile = load_profile(file)
+    chip = ProfiledChip(profile, bus=EmulatedChip(profile))
+    chip.open()
+    assert len(set(chip.read(1000))) > 200
+
+
+def test_the_docs_name_every_key():
+    text = DOCS.read_text(encoding="utf-8")
+    tables = re.findall(r"^\| `.*$", text, flags=re.MULTILINE)
+    for table, kind in TABLES.items():
+        for key in {field.name for field in msgspec.structs.fields(kind)} - {"header", "health"}:
+            assert any(f"`{table}." in row and f".{key}`" in row for row in tables), f"{table}.{key}"
 
 
 DEFECTS = [
