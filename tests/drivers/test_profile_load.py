@@ -153,7 +153,7 @@ DEFECTS = [
     ("mode = 0", "moed = 0", "bus.moed: no such key", "Did you mean mode?"),
     ("mode = 0", "colour = 0", "bus.colour: no such key", "The keys here are bits, cs_change_per_byte, max_transfer"),
     ("mode = 0", "", "bus.mode: missing", "Add the key"),
-    ("mode = 0", "mode = 0\nbits = 16", "bus.bits: ", "Correct the value"),
+    ("mode = 0", "mode = 0\nbits = 16", "bus.bits: Expected 8", "Correct the value"),
     ("speed_hz = 1000000", "speed_hz = 0", "bus.speed_hz: Expected `int` >= 1000", "Correct the value"),
     ("[status]", "[statsu]", "statsu: no such key", "Did you mean status?"),
     ("[[identify]]", "[identify]", "identify: Expected `array`", "Correct the value"),
@@ -227,7 +227,7 @@ SELF_TESTS = [
         "selftest: every_bytes has a meaning for a counter",
     ),
     ('kind = "pattern"\nlength = 4096\nexpect = "01 02"', "selftest takes 4097 bytes, more than bus.max_transfer"),
-    ('kind = "hope"\nlength = 20', "selftest.kind: "),
+    ('kind = "hope"\nlength = 20', "selftest.kind: Expected 'counter' or 'pattern' or 'kat'"),
 ]
 
 
@@ -262,6 +262,19 @@ def test_a_missing_file_a_folder_and_a_strange_name_are_not_found(tmp_path):
         with pytest.raises(QrngError) as caught:
             load_profile(path)
         assert caught.value.reason is QrngReason.NOT_FOUND
+
+
+def test_a_file_that_may_not_be_read_says_so(file, monkeypatch):
+    file.write_text(PACKET)
+
+    def closed(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(QrngError) as caught:
+        load_profile(file)
+    assert caught.value.reason is QrngReason.DENIED
+    assert "may not be read" in caught.value.detail
 
 
 def test_a_file_that_is_no_text_is_refused(file):

@@ -99,24 +99,32 @@ def _explained(path: Path | str, message: str) -> QrngError:
     prefix = f"{place}." if place else ""
     unknown = _UNKNOWN.fullmatch(what)
     if unknown:
-        keys = sorted(_keys_at(place))
+        keys = sorted(field.name for field in msgspec.structs.fields(_table_at(place)))
         near = difflib.get_close_matches(unknown["key"], keys, n=1)
         remedy = f"Did you mean {near[0]}?" if near else f"The keys here are {', '.join(keys)}."
         return _bad(path, f"{prefix}{unknown['key']}: no such key", remedy)
     missing = _MISSING.fullmatch(what)
     if missing:
         return _bad(path, f"{prefix}{missing['key']}: missing", f"Add the key; {_HELP}")
+    if what.startswith("Invalid enum value"):
+        what = f"Expected {_choices_at(place)}"
     what = what.replace("Expected `object", "Expected `table").replace("`str` matching regex", "a name that matches")
     return _bad(path, f"{place}: {what}" if place else what, f"Correct the value; {_HELP}")
 
 
-def _keys_at(place: str) -> list[str]:
-    """The keys of the table at a path such as `read.header` or `identify[0]`."""
+def _table_at(place: str) -> type[msgspec.Struct]:
+    """The table at a path such as `read.header` or `identify[0]`."""
     kind: type[msgspec.Struct] = Profile
     for name in re.findall(r"[a-z_]+", place):
         hint = typing.get_type_hints(kind)[name]
         kind = next(part for part in _parts(hint) if isinstance(part, type) and issubclass(part, msgspec.Struct))
-    return [field.name for field in msgspec.structs.fields(kind)]
+    return kind
+
+
+def _choices_at(place: str) -> str:
+    """The values that the key at a path may have, where they are few."""
+    table, _, key = place.rpartition(".")
+    return " or ".join(map(repr, typing.get_args(typing.get_type_hints(_table_at(table))[key])))
 
 
 def _parts(hint: Any) -> Iterator[Any]:
