@@ -4,25 +4,28 @@ A release is sums plus noise that knows nothing of the video, so the privacy los
 (‖y - S'‖₁ - ‖y - S‖₁) / t, a rational number. Nothing here rounds.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.frame import Frame
-from edge.privacy.bits import Bits, BitSource
+from edge.privacy.bits import Bits, Words
 from edge.privacy.ledger import Ledger
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.noise import Noise
-from edge.privacy.sampler import sample_discrete_laplace
 from edge.privacy.window import Window
 
+Output = TypeVar("Output", bound=Hashable)
 Video = NDArray[np.uint8]
 Grid = NDArray[np.int64]
-TAPE = bytes.fromhex("5bd1c0a7e4921f3368")
+TAPE = hashlib.shake_256(b"tape").digest(2048)
 """Any bytes will do: the noise they make is the same in each window, and is taken off again."""
 
 
@@ -77,10 +80,7 @@ def window_sums(ledger: Ledger, level: str, mechanism: Mechanism, video: Video) 
 
 def known_noise(mechanism: Mechanism) -> Grid:
     """The noise that the tape makes for a mechanism."""
-    source = BitSource(Tape().take)
-    cells = mechanism.rows * mechanism.columns
-    drawn = [sample_discrete_laplace(source, mechanism.scale) for _ in range(cells)]
-    return np.array(drawn, np.int64).reshape(mechanism.rows, mechanism.columns)
+    return Noise.draw(mechanism, Tape()).redeem()
 
 
 def largest_loss(sums: Grid, other: Grid, scale: int, margin: int = 2) -> Fraction:
@@ -98,7 +98,11 @@ def largest_loss(sums: Grid, other: Grid, scale: int, margin: int = 2) -> Fracti
 
 
 class TapeEnds(Exception):
-    """A sampler asked for more bits than the string has."""
+    """A sampler asked for `missing` more bits than the string has."""
+
+    def __init__(self, missing: int) -> None:
+        super().__init__(f"{missing} bits are missing")
+        self.missing = missing
 
 
 class BitString:
@@ -111,9 +115,13 @@ class BitString:
     def bits(self, count: int) -> int:
         """The next `count` bits. Raises TapeEnds where there are fewer."""
         if count > self._left:
-            raise TapeEnds
+            raise TapeEnds(count - self._left)
         self._left -= count
         return (self._value >> self._left) & ((1 << count) - 1)
+
+    def words(self, count: int, width: int) -> Words:
+        """`count` times the next `width` bits. Raises TapeEnds where there are fewer."""
+        return np.array([self.bits(width) for _ in range(count)], np.uint64)
 
     @property
     def left(self) -> int:
@@ -122,19 +130,19 @@ class BitString:
 
 
 @dataclass(frozen=True, slots=True)
-class Masses:
+class Masses(Generic[Output]):
     """What a sampler does with all strings of bits up to a length: exact, dyadic.
 
     decided: the mass of each output. open: the mass of strings that are too short to decide.
     """
 
-    decided: dict[int, Fraction]
+    decided: dict[Output, Fraction]
     open: Fraction
 
 
-def enumerate_sampler(sampler: Callable[[Bits], int], depth: int) -> Masses:
+def enumerate_sampler(sampler: Callable[[Bits], Output], depth: int) -> Masses[Output]:
     """The masses of a sampler over the decision tree of its bits, down to `depth`."""
-    decided: dict[int, Fraction] = {}
+    decided: dict[Output, Fraction] = {}
     undecided = Fraction(0)
     branches = [(0, 0)]
     while branches:
@@ -142,11 +150,12 @@ def enumerate_sampler(sampler: Callable[[Bits], int], depth: int) -> Masses:
         source = BitString(value, length)
         try:
             output = sampler(source)
-        except TapeEnds:
-            if length == depth:
+        except TapeEnds as end:
+            if length + end.missing > depth:
                 undecided += Fraction(1, 2**length)
             else:
-                branches += [(2 * value, length + 1), (2 * value + 1, length + 1)]
+                first = value << end.missing
+                branches += [(first + more, length + end.missing) for more in range(1 << end.missing)]
             continue
         if source.left:
             raise AssertionError("a shorter string had decided already")
@@ -155,17 +164,40 @@ def enumerate_sampler(sampler: Callable[[Bits], int], depth: int) -> Masses:
 
 
 def exp_bounds(x: Fraction, terms: int = 24) -> tuple[Fraction, Fraction]:
-    """Rational bounds of e^-x for 0 ≤ x ≤ 1: consecutive partial sums of an alternating series that falls."""
-    if not 0 <= x <= 1:
-        raise ValueError("x is not in 0..1")
+    """Rational bounds of e^-x for x ≥ 0, near e^-(x/n) to the n-th: there the series alternates and falls."""
+    parts = max(1, math.ceil(x))
     total, term = Fraction(0), Fraction(1)
     for k in range(1, terms + 1):
         total += term
-        term *= -x / k
-    return min(total, total + term), max(total, total + term)
+        term *= -x / parts / k
+    low, high = _down(min(total, total + term)), _up(max(total, total + term))
+    return low**parts, high**parts
 
 
-def laplace_bounds(z: int, scale: int) -> tuple[Fraction, Fraction]:
+def laplace_bounds(z: int, scale: Fraction) -> tuple[Fraction, Fraction]:
     """Rational bounds of P[Z = z] = (1 - p) / (1 + p) · p^|z|, p = e^(-1/scale)."""
-    low, high = exp_bounds(Fraction(1, scale))
+    low, high = exp_bounds(1 / scale)
     return (1 - high) / (1 + high) * low ** abs(z), (1 - low) / (1 + low) * high ** abs(z)
+
+
+def gaussian_bounds(z: int, variance: Fraction) -> tuple[Fraction, Fraction]:
+    """Rational bounds of P[Z = z] = e^(-z²/2σ²) / Σ, for σ² ≤ 2^10.
+
+    Beyond |z| = 12σ + 12 lies less than 2^-100 of what is summed. All is rounded outwards to multiples of 2^-256.
+    """
+    low, high = exp_bounds(1 / (2 * variance))  # and e^-(m+1)²c is e^-m²c · e^-(2m+1)c
+    weights, ratio, square = [(Fraction(1), Fraction(1))], (low, high), (low * low, high * high)
+    while len(weights) < max(abs(z) + 1, 12 * (math.isqrt(math.ceil(variance)) + 2)):
+        weights.append((_down(weights[-1][0] * ratio[0]), _up(weights[-1][1] * ratio[1])))
+        ratio = (_down(ratio[0] * square[0]), _up(ratio[1] * square[1]))
+    low_sum = 2 * sum(low for low, _ in weights) - 1
+    high_sum = 2 * sum(high for _, high in weights) - 1 + Fraction(1, 2**100)
+    return weights[abs(z)][0] / high_sum, weights[abs(z)][1] / low_sum
+
+
+def _down(x: Fraction) -> Fraction:
+    return Fraction(math.floor(x * 2**256), 2**256)
+
+
+def _up(x: Fraction) -> Fraction:
+    return Fraction(math.ceil(x * 2**256), 2**256)

@@ -1,3 +1,4 @@
+from fractions import Fraction
 from typing import NoReturn, Protocol
 
 import numpy as np
@@ -6,11 +7,11 @@ from numpy.typing import NDArray
 from edge.errors import PrivacyError, Reason, SecretError
 from edge.privacy.bits import BitSource
 from edge.privacy.mechanism import Mechanism
-from edge.privacy.sampler import sample_discrete_laplace
+from edge.privacy.sampling.allotment import allotment
+from edge.privacy.sampling.law import Laplace
+from edge.privacy.sampling.sampler import Sampler
 
 _DRAW = object()
-WORD = 2**64
-HALF = 2**63
 
 
 class Pool(Protocol):
@@ -41,22 +42,18 @@ class Noise:
     def draw(cls, mechanism: Mechanism, pool: Pool) -> "Noise":
         """One sample for each cell of the mechanism's grid, independent, with its scale.
 
-        Values are kept modulo 2^64: so is the release, and a function of a private value is private. Raises what the
-        pool raises, and then nothing that was drawn survives in a buffer.
+        The pool is asked for an allotment that follows from grid and scale, so how much entropy a window takes says
+        nothing of its noise. Values are kept modulo 2^64: so is the release, and a function of a private value is
+        private. Raises what the pool raises, and then nothing that was drawn survives in a buffer.
         """
-        values = np.zeros((mechanism.rows, mechanism.columns), np.int64)
-        source = BitSource(pool.take)
+        cells = mechanism.rows * mechanism.columns
+        sampler = Sampler(Laplace(Fraction(mechanism.scale)))
+        source = BitSource(pool.take, allotment(sampler, cells))
         try:
-            for row in range(mechanism.rows):
-                for column in range(mechanism.columns):
-                    sample = sample_discrete_laplace(source, mechanism.scale)
-                    values[row, column] = (sample + HALF) % WORD - HALF
-        except BaseException:  # whatever stops the draw, half of it does not stay
-            values[...] = 0
-            raise
+            values = sampler.draw(source, cells)
         finally:
             source.wipe()
-        return cls(values, mechanism.scale, _DRAW)
+        return cls(values.reshape(mechanism.rows, mechanism.columns), mechanism.scale, _DRAW)
 
     def fits(self, mechanism: Mechanism) -> bool:
         """Whether it was drawn for this grid and this scale."""

@@ -13,7 +13,10 @@ from edge.privacy.bits import BitSource
 from edge.privacy.lut import LinearLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.noise import Noise
-from edge.privacy.sampler import sample_below, sample_discrete_laplace
+from edge.privacy.sampling.allotment import allotment
+from edge.privacy.sampling.coin import sample_below
+from edge.privacy.sampling.law import Laplace
+from edge.privacy.sampling.sampler import Sampler
 
 
 class Pool:
@@ -63,25 +66,46 @@ def test_bytes_are_overwritten_once_they_are_used() -> None:
 
 @pytest.mark.parametrize("bound", [1, 2, 3, 600, 2**64, 2**64 + 13, 2**200])
 def test_a_uniform_draw_stays_below_its_bound(bound: int) -> None:
-    source = BitSource(Pool().take)
+    source = BitSource(Pool().take, 64)
     drawn = [sample_below(source, bound) for _ in range(200)]
     assert min(drawn) >= 0
     assert max(drawn) < bound
     assert bound < 3 or max(drawn) > bound // 2
 
 
-@pytest.mark.parametrize("scale", [1, 7, 1000, 628531200, 2**64, 2**80 + 1])
-def test_the_spread_of_samples_is_that_of_the_law_at_every_scale(scale: int) -> None:
-    """E|Z| = 2p/(1-p²) with p = e^(-1/t): t to within 1/(6t) for t > 1, and 0.851 for t = 1."""
-    source = BitSource(Pool(7).take)
-    drawn = [abs(sample_discrete_laplace(source, scale)) for _ in range(4000)]
-    expected = scale if scale > 1 else Fraction(851, 1000)
-    assert abs(Fraction(sum(drawn), 4000) / expected - 1) < Fraction(8, 100)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 57)), max_size=12), st.integers(1, 9))
+def test_words_are_fields_of_the_bytes_and_begin_at_a_byte(requests: list[tuple[int, int]], block: int) -> None:
+    data = random.Random(3).randbytes(4000)
+    given_away = 0
+
+    def take(n: int) -> bytearray:
+        nonlocal given_away
+        given_away += n
+        return bytearray(data[given_away - n : given_away])
+
+    source, text, position = BitSource(take, block), f"{int.from_bytes(data, 'big'):032000b}", 0
+    for count, width in requests:
+        position = (position + 7) // 8 * 8
+        fields = [text[position + i * width : position + (i + 1) * width] for i in range(count)]
+        assert source.words(count, width).tolist() == [int(field, 2) if field else 0 for field in fields]
+        position += count * width
+        assert source.used == position
 
 
-def test_fixed_bits_give_fixed_samples() -> None:
-    source = BitSource(Pool(42).take)
-    assert [sample_discrete_laplace(source, 1000) for _ in range(6)] == GOLDEN
+def test_a_word_wider_than_57_bits_is_refused() -> None:
+    with pytest.raises(ValueError, match="57"):
+        BitSource(Pool().take, 4).words(1, 58)
+
+
+def test_the_entropy_that_a_window_takes_follows_from_its_grid_and_scale_alone() -> None:
+    wanted = mechanism(scale=628531200, rows=30, columns=40)
+    taken = set()
+    for seed in range(20):
+        pool = Pool(seed)
+        Noise.draw(wanted, pool)
+        taken.add(tuple(map(len, pool.given)))
+    assert taken == {(allotment(Sampler(Laplace(Fraction(628531200))), 1200),)}
+    assert taken.pop()[0] * 8 / 1200 < 2 * 31.6
 
 
 def test_noise_has_the_grid_and_the_scale_it_was_drawn_for() -> None:
@@ -113,11 +137,12 @@ def test_noise_cannot_be_copied_or_stored(way) -> None:
 
 def test_noise_does_not_print_its_values() -> None:
     assert repr(Noise.draw(mechanism(), Pool())) == "<Noise: secret>"
-    assert repr(BitSource(Pool().take)) == "<BitSource: secret>"
+    assert repr(BitSource(Pool().take, 64)) == "<BitSource: secret>"
 
 
-def test_a_source_that_fails_in_the_middle_gives_no_noise_and_leaves_no_bytes() -> None:
+def test_a_source_that_fails_in_the_middle_gives_no_noise_and_leaves_no_bytes(monkeypatch) -> None:
     pool = Pool(limit=1)
+    monkeypatch.setattr("edge.privacy.noise.allotment", lambda sampler, count: 1000)
     with pytest.raises(EntropyUnavailable):
         Noise.draw(mechanism(scale=10**9, rows=40, columns=40), pool)
     assert not any(any(given) for given in pool.given)
@@ -131,6 +156,3 @@ def test_unused_noise_is_overwritten() -> None:
     assert not values.any()
     with pytest.raises(PrivacyError):
         noise.redeem()
-
-
-GOLDEN = [629, 1567, 698, 1017, 455, 1729]

@@ -249,7 +249,7 @@ def test_bytes_that_are_no_release_are_refused(ledger: Ledger) -> None:
 
 
 def test_noise_beyond_64_bits_wraps_and_so_does_the_release(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.privacy.noise.sample_discrete_laplace", lambda source, scale: 2**63 - 1)
+    monkeypatch.setattr("edge.privacy.noise.Sampler.draw", lambda self, source, count: np.full(count, 2**63 - 1))
     release = full_window(ledger, mechanism()).close()
     sums = full_window(ledger, mechanism()).close().sums
     assert (release.sums == sums).all()
