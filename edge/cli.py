@@ -64,7 +64,7 @@ _SUMMARY = {
     "capture": "the process that sees pixels and has no network",
     "relay": "the process that has the network and sees no pixels",
     "ledger": "show or verify the record of every charge",
-    "qrng": "list the entropy sources of this machine",
+    "qrng": "list, probe, test and commission entropy sources",
     "collector": "store what devices publish, acknowledge it, and show it",
     "compare": "do two observations show the same place?",
 }

@@ -84,18 +84,10 @@ def ledger(arguments: Sequence[str]) -> int:
 
 
 def qrng(arguments: Sequence[str]) -> int:
-    """List the entropy sources of this machine."""
-    parser = argparse.ArgumentParser("speckled qrng", description="the entropy sources of this machine")
-    parser.add_argument("what", choices=["list"])
-    parser.parse_args(arguments)
-    from drivers.qrng.discover import discover
+    """List, probe, test and commission entropy sources."""
+    from edge.qrng.command import main
 
-    found = discover()
-    for source in found:
-        sys.stdout.write(f'{source.path}  driver = "{source.driver}"  {source.note}\n')
-    if not found:
-        sys.stdout.write("no entropy source found; docs/entropy.md lists what can be connected\n")
-    return Exit.OK if found else Exit.UNAVAILABLE
+    return main(arguments)
 
 
 def _parse(name: str, about: str, arguments: Sequence[str], *, new_epoch: bool = False) -> argparse.Namespace:

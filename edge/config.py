@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.errors import ConfigError, Reason
+from edge.sources import DiscoverSettings, EntropySettings, QrngSettings, absolute, absolute_source
 from wire.options import BrokerOptions
 from wire.schema import DeviceId
 from wire.settings import SettingsError, read_settings
@@ -79,46 +80,6 @@ class SyntheticSettings(
 CameraSettings = Picamera2Settings | OpenCvSettings | FolderSettings | SyntheticSettings
 
 
-class DiscoverSettings(
-    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="discover"
-):
-    """The first real source found on this machine; never an emulated or software one."""
-
-
-class MicroRngSettings(
-    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="microrng"
-):
-    """A TectroLabs MicroRNG on SPI."""
-
-    device: str = "/dev/spidev0.0"
-    speed_hz: Annotated[int, Meta(ge=10_000, le=60_000_000)] = 250_000
-
-
-class CharacterSettings(
-    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="character"
-):
-    """A character device that gives random bytes: the kernel's hwrng, a Quantis."""
-
-    path: str = "/dev/hwrng"
-
-
-class SoftwareSettings(
-    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="software"
-):
-    """The operating system's generator. Every observation says `simulated`."""
-
-
-class EmulatedSettings(
-    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="emulated-microrng"
-):
-    """A MicroRNG that exists in software only, with a fault if one is named. Every observation says `simulated`."""
-
-    fault: str | None = None
-
-
-QrngSettings = DiscoverSettings | MicroRngSettings | CharacterSettings | SoftwareSettings | EmulatedSettings
-
-
 class PrivacySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is promised. `residual` is τ in grey levels, 0 for absolute windows only."""
 
@@ -170,6 +131,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     device: DeviceSettings
     camera: CameraSettings
     qrng: QrngSettings = DiscoverSettings()
+    entropy: EntropySettings = EntropySettings()
     privacy: PrivacySettings = PrivacySettings()
     capture: CaptureSettings = CaptureSettings()
     relay: RelaySettings = RelaySettings()
@@ -228,20 +190,20 @@ def _without_password(source: str) -> str:
 
 
 def _absolute(settings: Settings, base: Path) -> Settings:
-    def fix(struct: Struct, *names: str) -> Struct:
-        found = {name: getattr(struct, name) for name in names}
-        return msgspec.structs.replace(struct, **{k: str(base / v) for k, v in found.items() if isinstance(v, str)})
-
-    camera: Struct = settings.camera
+    camera: CameraSettings = settings.camera
     if isinstance(camera, FolderSettings):
-        camera = fix(camera, "path")
+        camera = absolute(camera, base, "path")
     elif isinstance(camera, OpenCvSettings) and isinstance(camera.source, str) and "://" not in camera.source:
-        camera = fix(camera, "source")
+        camera = absolute(camera, base, "source")
+    entropy = absolute(settings.entropy, base, "commissioned")
+    partners = tuple(absolute_source(partner, base) for partner in entropy.partners)
     return msgspec.structs.replace(
         settings,
-        device=fix(settings.device, "key", "public_key"),
+        device=absolute(settings.device, base, "key", "public_key"),
         camera=camera,
-        capture=fix(settings.capture, "state"),
-        relay=fix(settings.relay, "socket", "state"),
-        mqtt=fix(settings.mqtt, "collector_key", "password_file", "ca_file", "certificate_file", "key_file"),
+        qrng=absolute_source(settings.qrng, base),
+        entropy=msgspec.structs.replace(entropy, partners=partners),
+        capture=absolute(settings.capture, base, "state"),
+        relay=absolute(settings.relay, base, "socket", "state"),
+        mqtt=absolute(settings.mqtt, base, "collector_key", "password_file", "ca_file", "certificate_file", "key_file"),
     )

@@ -1,25 +1,45 @@
 """From the settings to the drivers they name. Drivers are imported when they are asked for, not before."""
 
+import difflib
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from drivers.camera.base import Camera
 from drivers.errors import QrngError
 from drivers.qrng.base import Qrng
 from edge.config import (
     CameraSettings,
-    CharacterSettings,
-    DiscoverSettings,
-    EmulatedSettings,
     FolderSettings,
-    MicroRngSettings,
     OpenCvSettings,
     Picamera2Settings,
-    QrngSettings,
-    SoftwareSettings,
     SyntheticSettings,
 )
 from edge.errors import ConfigError, EntropyUnavailable, Reason
+from edge.sources import (
+    CharacterSettings,
+    DiscoverSettings,
+    EmulatedCharacterSettings,
+    EmulatedIdq250Settings,
+    EmulatedProfileSettings,
+    EmulatedQCicadaSettings,
+    EmulatedSettings,
+    EmulatedTpmSettings,
+    Idq250Settings,
+    MicroRngSettings,
+    ProfileSettings,
+    QCicadaSettings,
+    QrngSettings,
+    SoftwareSettings,
+    SourceSettings,
+    TpmSettings,
+    source_from,
+)
+
+if TYPE_CHECKING:  # a profile's schema and the list of nodes are loaded when one is asked for
+    from drivers.qrng.discover import Candidate
+    from drivers.qrng.profile import Profile
 
 
 def make_camera(settings: CameraSettings, stopping: Callable[[], bool] = lambda: False) -> Camera:
@@ -75,44 +95,139 @@ def make_camera(settings: CameraSettings, stopping: Callable[[], bool] = lambda:
 
 
 def make_qrng(settings: QrngSettings) -> Qrng:
-    """The entropy source that is named. Discovery finds real sources only."""
-    match settings:
-        case DiscoverSettings():
-            return _discovered()
-        case MicroRngSettings():
-            from drivers.qrng.microrng import MicroRng
-            from drivers.qrng.spi import SpidevBus
+    """The entropy source that is named, closed. Discovery opens what it finds, and finds real sources only.
 
-            return MicroRng(bus=SpidevBus(device=settings.device, speed_hz=settings.speed_hz))
-        case CharacterSettings():
+    Raises:
+        ConfigError: a fault that does not exist, or a profile or public key that cannot be used.
+        EntropyUnavailable: discovery found nothing that opens.
+    """
+    if isinstance(settings, EmulatedSettings):
+        return _emulated(settings)
+    makers: dict[type, Callable[[Any], Qrng]] = {
+        DiscoverSettings: _discovered,
+        MicroRngSettings: _microrng,
+        QCicadaSettings: _qcicada,
+        Idq250Settings: _idq250,
+        TpmSettings: _tpm,
+        CharacterSettings: _character,
+        ProfileSettings: _profiled,
+        SoftwareSettings: _software,
+    }
+    return makers[type(settings)](settings)
+
+
+def _microrng(settings: MicroRngSettings) -> Qrng:
+    from drivers.qrng.microrng import MicroRng
+
+    return MicroRng(device=settings.device, speed_hz=settings.speed_hz or 250_000)
+
+
+def _qcicada(settings: QCicadaSettings) -> Qrng:
+    from drivers.qrng.qcicada import QCicada
+
+    return QCicada(device=settings.device, public_key=settings.public_key)
+
+
+def _idq250(settings: Idq250Settings) -> Qrng:
+    from drivers.qrng.idq250 import Idq250
+
+    if settings.address is None:
+        return Idq250(device=settings.device, power_gpio=settings.power_gpio)
+    return Idq250(device=settings.device, address=settings.address, power_gpio=settings.power_gpio)
+
+
+def _tpm(settings: TpmSettings) -> Qrng:
+    from drivers.qrng.tpm import Tpm
+
+    return Tpm(device=settings.device)
+
+
+def _character(settings: CharacterSettings) -> Qrng:
+    from drivers.qrng.character import CharacterDevice
+
+    return CharacterDevice(path=settings.path)
+
+
+def _profiled(settings: ProfileSettings) -> Qrng:
+    from drivers.qrng.profile import ProfiledChip
+
+    return ProfiledChip(_profile(settings.file), device=settings.device)
+
+
+def _software(_: SoftwareSettings) -> Qrng:
+    from drivers.qrng.software import SoftwareQrng
+
+    return SoftwareQrng()
+
+
+def _emulated(settings: EmulatedSettings) -> Qrng:
+    """The real driver on a model of its device that is broken as the settings say."""
+    from drivers.emulated.faults import parse_fault
+
+    try:
+        faults = (parse_fault(settings.fault),) if settings.fault else ()
+    except ValueError as error:
+        raise ConfigError(Reason.CONFIG, f"fault: {error}", _nearest_fault(settings.fault or "")) from None
+    match settings:
+        case EmulatedQCicadaSettings():
+            from drivers.emulated.qcicada import EmulatedQCicada
+            from drivers.qrng.qcicada import QCicada
+
+            return QCicada(port=EmulatedQCicada(faults=faults))
+        case EmulatedIdq250Settings():
+            from drivers.emulated.idq250 import EmulatedIdq250
+            from drivers.qrng.idq250 import Idq250
+
+            return Idq250(bus=EmulatedIdq250(faults=faults))
+        case EmulatedTpmSettings():
+            from drivers.emulated.tpm import EmulatedTpm
+            from drivers.qrng.tpm import Tpm
+
+            return Tpm(channel=EmulatedTpm(faults=faults))
+        case EmulatedCharacterSettings():
+            from drivers.emulated.character import EmulatedCharacter
             from drivers.qrng.character import CharacterDevice
 
-            return CharacterDevice(path=settings.path)
-        case SoftwareSettings():
-            from drivers.qrng.software import SoftwareQrng
+            return CharacterDevice(channel=EmulatedCharacter(faults=faults))
+        case EmulatedProfileSettings():
+            from drivers.emulated.profile import EmulatedChip
+            from drivers.qrng.profile import ProfiledChip
 
-            return SoftwareQrng()
-        case EmulatedSettings():
-            from drivers.emulated.microrng import EmulatedMicroRng, parse_fault
-            from drivers.qrng.microrng import MicroRng
+            profile = _profile(settings.file)
+            return ProfiledChip(profile, bus=EmulatedChip(profile, faults=faults))
+    from drivers.emulated import microrng
+    from drivers.qrng.microrng import MicroRng
 
-            try:
-                faults = (parse_fault(settings.fault),) if settings.fault else ()
-            except ValueError as error:
-                raise ConfigError(
-                    Reason.CONFIG, f"[qrng] fault: {error}", "name a fault as docs/entropy.md lists them"
-                ) from None
-            return MicroRng(bus=EmulatedMicroRng(faults=faults))
+    faults = (microrng.parse_fault(settings.fault),) if settings.fault else ()
+    return MicroRng(bus=microrng.EmulatedMicroRng(faults=faults))
 
 
-def _discovered() -> Qrng:
+def _nearest_fault(text: str) -> str:
+    from drivers.emulated.faults import FaultKind
+
+    kind = re.split("[=@+]", text)[0]
+    near = difflib.get_close_matches(kind, [*FaultKind], n=1)
+    if kind in [*FaultKind]:
+        return f"correct what follows `{kind}`: docs/entropy.md has the values that it can have"
+    return f"did you mean `{near[0]}`?" if near else "name a fault as docs/entropy.md lists them"
+
+
+def _profile(path: str) -> "Profile":
+    from drivers.qrng.profile import load_profile
+
+    try:
+        return load_profile(path)
+    except QrngError as error:
+        raise ConfigError(Reason.CONFIG, f"{error.reason.value}: {error.detail}", error.remedy) from None
+
+
+def _discovered(_: DiscoverSettings) -> Qrng:
     """The first source on this machine that opens and says what it is. Raises EntropyUnavailable where none does."""
     from drivers.qrng.discover import discover
 
     tried = []
     for found in discover():
-        spi = found.driver == "microrng"
-        source = make_qrng(MicroRngSettings(device=found.path) if spi else CharacterSettings(path=found.path))
+        source = make_qrng(candidate_settings(found))
         try:
             source.open()
         except QrngError as error:
@@ -125,3 +240,10 @@ def _discovered() -> Qrng:
         f"no entropy source on this machine can be used; tried: {', '.join(tried) or 'nothing, none was found'}",
         'connect one (docs/entropy.md), or name one in [qrng]; for a trial without hardware: driver = "software"',
     )
+
+
+def candidate_settings(found: "Candidate") -> SourceSettings:
+    """The settings that try a node which discovery found."""
+    if found.driver == "character":
+        return CharacterSettings(path=found.path)
+    return source_from({"driver": found.driver, "device": found.path})

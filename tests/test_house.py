@@ -54,7 +54,8 @@ def test_the_device_side_needs_no_extra_and_touches_no_pi_library_before_a_devic
     blocked = ["picamera2", "libcamera", "spidev", "starlette", "uvicorn", "jinja2", "amqtt"]
     statement = (
         "import edge.assemble, edge.commands, edge.run, edge.devices\n"
-        "from edge.config import Picamera2Settings, MicroRngSettings\n"
+        "from edge.config import Picamera2Settings\n"
+        "from edge.sources import MicroRngSettings\n"
         "edge.devices.make_camera(Picamera2Settings())\n"
         "edge.devices.make_qrng(MicroRngSettings())\n"
     )

@@ -4,7 +4,7 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -47,13 +47,35 @@ def read_settings(path: Path, kind: type[T]) -> T:
 
 
 def _remedy(message: str, kind: type[msgspec.Struct]) -> str:
-    unknown = re.match(r"Object contains unknown field `(.+?)`", message)
-    if not unknown:
+    what, _, place = message.partition(" - at `$")
+    tree = msgspec.json.schema(kind)
+    unknown = re.match(r"Object contains unknown field `(.+?)`", what)
+    if unknown:
+        known = {key for node in _nodes_at(tree, place) for key in node.get("properties", {})}
+        near = difflib.get_close_matches(unknown[1], sorted(known), n=1)
+        return f"did you mean `{near[0]}`?" if near else "remove the key"
+    missing = re.match(r"Object missing required field `(.+?)`", what)
+    if missing:
+        return f"add the key `{missing[1]}`"
+    wrong = re.match(r"Invalid (?:enum )?value '(.*)'", what)
+    choices = [choice for node in _nodes_at(tree, place) for choice in node.get("enum", [])] if wrong else []
+    if not wrong or not choices:
         return "correct the value at that key"
-    near = difflib.get_close_matches(unknown[1], sorted(_known_keys(kind)), n=1)
-    return f"did you mean `{near[0]}`?" if near else "remove the key"
+    near = difflib.get_close_matches(wrong[1], choices, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"choose one of {', '.join(choices)}"
 
 
-def _known_keys(kind: type[msgspec.Struct]) -> set[str]:
-    schema = msgspec.json.schema(kind)
-    return {key for part in schema["$defs"].values() for key in part.get("properties", {})}
+def _nodes_at(tree: dict[str, Any], place: str) -> list[dict[str, Any]]:
+    """All that a JSON schema allows at a place such as `.entropy.partners[...].driver`."""
+    nodes = _expand(tree, tree)
+    for key, item in re.findall(r"\.(\w+)|(\[)", place):
+        inner = [node.get("items") if item else node.get("properties", {}).get(key) for node in nodes]
+        nodes = [part for node in inner if node for part in _expand(tree, node)]
+    return nodes
+
+
+def _expand(tree: dict[str, Any], node: dict[str, Any]) -> list[dict[str, Any]]:
+    """The alternatives of a node, with references followed."""
+    if "$ref" in node:
+        node = tree["$defs"][node["$ref"].rpartition("/")[2]]
+    return [part for each in node["anyOf"] for part in _expand(tree, each)] if "anyOf" in node else [node]

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from edge import cli
@@ -61,3 +64,13 @@ def test_help_lists_the_commands_and_no_arguments_are_a_usage_error(run, capsys)
 
 def test_a_command_that_works_gives_its_own_status(run):
     assert run(None, "try") == Exit.OK
+
+
+def test_the_list_of_commands_is_shown_without_loading_numpy_or_a_driver():
+    code = (
+        "import sys; sys.argv = ['speckled', '--help']; from edge.cli import main; main();"
+        "loaded = {'numpy', 'drivers', 'msgspec', 'cv2'} & set(sys.modules); print(*loaded, file=sys.stderr, end='')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.stderr == ""
+    assert "qrng       list, probe, test and commission" in result.stdout

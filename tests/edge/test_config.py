@@ -9,6 +9,7 @@ from edge.config import SyntheticSettings, configuration_hash, load
 from edge.errors import ConfigError
 from edge.init import make_device
 from edge.relay.assemble import run_relay
+from edge.sources import ProfileSettings, QCicadaSettings, TpmSettings
 from wire.exit import Exit
 from wire.settings import SettingsError
 
@@ -44,7 +45,19 @@ def test_a_minimal_file_is_enough_and_paths_are_relative_to_it(tmp_path):
         (MINIMAL + "[privacy]\nframes_per_second = '1/0'\n", "not a rate above zero", "1/600"),
         (MINIMAL + "[privacy]\nfuse = 8\n[capture]\nkeep_releases = 4\n", "fused than kept", "at least as many"),
         ("[device]\nid = 'Ward 3'\n[camera]\ndriver = 'synthetic'\n", "$.device.id", "correct the value"),
-        ("[device]\nid = 'a'\n[camera]\ndriver = 'webcam'\n", "$.camera", "correct the value"),
+        ("[device]\nid = 'a'\n[camera]\ndriver = 'webcam'\n", "$.camera", "choose one of picamera2, opencv"),
+        ("[device]\nid = 'a'\n[camera]\ndriver = 'sinthetic'\n", "$.camera.driver", "did you mean `synthetic`"),
+        ("[device]\nid = 'a'\n[camera]\ndriver = 'folder'\n", "field `path`", "add the key `path`"),
+        (MINIMAL + "[privacy]\nlut = 'lg'\n", "$.privacy.lut", "did you mean `log`"),
+        (MINIMAL + "[qrng]\ndriver = 'microrgn'\n", "$.qrng.driver", "did you mean `microrng`"),
+        (MINIMAL + "[qrng]\ndriver = 'zzz'\n", "$.qrng.driver", "choose one of discover, microrng, qcicada"),
+        (MINIMAL + "[qrng]\ndriver = 'microrng'\nspeed = 1\n", "field `speed`", "did you mean `speed_hz`"),
+        (MINIMAL + "[qrng]\ndriver = 'profile'\n", "field `file`", "add the key `file`"),
+        (MINIMAL + "[entropy]\nrate = 'drgb'\n", "$.entropy.rate", "did you mean `drbg`"),
+        (MINIMAL + "[entropy]\npartner = []\n", "field `partner`", "did you mean `partners`"),
+        (MINIMAL + "[entropy]\npartners = [{driver = 'tmp'}]\n", "partners[0].driver", "did you mean `tpm`"),
+        (MINIMAL + "[entropy]\npartners = [{driver = 'discover'}]\n", "partners[0].driver", "choose one of"),
+        (MINIMAL + "[entropy]\ncommissioned = 8.0\n", "$.entropy.commissioned", "correct the value"),
         ("[device\n", "line 1", "TOML"),
     ],
 )
@@ -55,6 +68,33 @@ def test_a_bad_setting_is_one_clear_line_with_a_remedy(tmp_path, text, says, rem
     assert remedy in caught.value.remedy
     assert "\n" not in str(caught.value)
     assert caught.value.exit is Exit.CONFIG
+
+
+def test_paths_of_entropy_sources_are_relative_to_the_file_and_device_nodes_are_not(tmp_path):
+    entropy = """
+[qrng]
+driver = "profile"
+file = "chip.toml"
+[entropy]
+partners = [{driver = "qcicada", public_key = "qcicada.pem"}, {driver = "tpm"}]
+commissioned = "report/report.json"
+"""
+    settings = load(settings_file(tmp_path, MINIMAL + entropy))
+    assert settings.qrng == ProfileSettings(file=str(tmp_path / "chip.toml"), device="/dev/spidev0.0")
+    qcicada = QCicadaSettings(public_key=str(tmp_path / "qcicada.pem"), device="/dev/ttyUSB0")
+    assert settings.entropy.partners == (qcicada, TpmSettings())
+    assert settings.entropy.commissioned == str(tmp_path / "report" / "report.json")
+
+
+def test_no_more_than_four_partners_are_combined(tmp_path):
+    five = ", ".join(5 * ["{driver = 'tpm'}"])
+    with pytest.raises(ConfigError, match=r"length <= 4 - at `\$\.entropy\.partners`"):
+        load(settings_file(tmp_path, MINIMAL + f"[entropy]\npartners = [{five}]\n"))
+
+
+def test_noise_costs_true_randomness_unless_something_else_is_asked_for(tmp_path):
+    entropy = load(settings_file(tmp_path, MINIMAL)).entropy
+    assert (entropy.rate, entropy.partners, entropy.commissioned) == ("true-random", (), None)
 
 
 def test_a_missing_file_is_a_configuration_error(tmp_path):

@@ -3,10 +3,22 @@ import sys
 import pytest
 
 from drivers.qrng.discover import Candidate
-from edge.config import DiscoverSettings, EmulatedSettings, SoftwareSettings
-from edge.devices import make_qrng
-from edge.errors import EntropyUnavailable
+from drivers.qrng.profile import SHIPPED
+from edge.devices import candidate_settings, make_qrng
+from edge.errors import ConfigError, EntropyUnavailable
+from edge.sources import (
+    CharacterSettings,
+    DiscoverSettings,
+    EmulatedMicroRngSettings,
+    EmulatedProfileSettings,
+    MicroRngSettings,
+    ProfileSettings,
+    SoftwareSettings,
+)
 from wire.exit import Exit
+
+PROFILE = str(SHIPPED / "microrng.toml")
+SIMULATED = (SoftwareSettings(), EmulatedMicroRngSettings(), EmulatedProfileSettings(file=PROFILE))
 
 
 def test_discovery_passes_over_what_does_not_open_and_names_everything_it_tried(monkeypatch):
@@ -25,8 +37,37 @@ def test_discovery_never_falls_back_to_a_software_or_emulated_source(monkeypatch
         make_qrng(DiscoverSettings())
 
 
-@pytest.mark.parametrize("settings", [SoftwareSettings(), EmulatedSettings()])
+@pytest.mark.parametrize("settings", SIMULATED)
 def test_a_source_that_is_not_hardware_runs_when_it_is_named_and_says_so(settings):
     source = make_qrng(settings)
     assert source.open().simulated
     source.close()
+
+
+def test_a_node_that_was_discovered_is_tried_with_the_driver_that_was_proposed():
+    assert candidate_settings(Candidate("microrng", "/dev/spidev1.0", "")) == MicroRngSettings(device="/dev/spidev1.0")
+    assert candidate_settings(Candidate("character", "/dev/qrandom0", "")) == CharacterSettings(path="/dev/qrandom0")
+
+
+@pytest.mark.parametrize(
+    ("fault", "remedy"),
+    [
+        ("bais=0.6", "did you mean `bias`?"),
+        ("bias=6", "correct what follows `bias`"),
+        ("zzz", "name a fault as docs/entropy.md lists them"),
+    ],
+)
+def test_a_fault_that_does_not_exist_is_answered_with_the_nearest_one(fault, remedy):
+    with pytest.raises(ConfigError) as caught:
+        make_qrng(EmulatedMicroRngSettings(fault=fault))
+    assert remedy in caught.value.remedy
+    assert caught.value.exit is Exit.CONFIG
+
+
+@pytest.mark.parametrize("kind", [ProfileSettings, EmulatedProfileSettings])
+def test_a_profile_that_cannot_be_used_is_a_matter_of_configuration(kind, tmp_path):
+    path = tmp_path / "chip.toml"
+    path.write_text("nme = 'chip'\n")
+    with pytest.raises(ConfigError, match="bad-profile") as caught:
+        make_qrng(kind(file=str(path)))
+    assert "Did you mean name?" in caught.value.remedy

@@ -1,0 +1,168 @@
+"""`speckled qrng test`: the whole path from samples to full entropy, and what it yields."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge.entropy import EntropyPool, Latch
+from edge.entropy.buffer import wipe
+from edge.errors import ConfigError, EntropyUnavailable, Reason
+from edge.qrng.account import show_account
+from edge.qrng.counted import Counted
+from edge.qrng.device import Chosen
+from edge.qrng.open import make_source
+from edge.qrng.show import Progress, Report
+from edge.sources import EmulatedSettings
+from wire.exit import Exit
+
+_CALL = 1024
+"""Bytes of full entropy that one call asks the pool for."""
+MEANING: Final = {
+    Reason.ENTROPY_START: "A bit of the samples hardly ever changes, or the conditioning of this program is damaged.",
+    Reason.ENTROPY_REPETITION: "The source gave one value again and again: it is stuck, without power or unplugged.",
+    Reason.ENTROPY_PROPORTION: "One value came far more often than chance allows: the noise is weak or swamped.",
+    Reason.ENTROPY_BITS: (
+        "A simple rule guessed more bits than chance allows: ones and zeros are not equally likely, or a bit follows "
+        "from the one before. Noise made of them could be guessed, too."
+    ),
+    Reason.ENTROPY_REPLAY: "Samples came that had come before: an old buffer is served again, or a generator has a "
+    "short period.",
+    Reason.ENTROPY_DEVICE: "The device or its bus did not answer as it should; the samples themselves were not judged.",
+    Reason.ENTROPY_LATCHED: "The source had failed before.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a run through the whole path took. size: bytes of full entropy; seconds: of device and path together."""
+
+    samples: int
+    device_seconds: float
+    size: int
+    seconds: float
+
+
+def trial(
+    chosen: Chosen,
+    *,
+    samples: int,
+    clear_latch: bool,
+    as_json: bool,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
+    """Start the pool, draw until `samples` samples have passed the tests, and print the account.
+
+    Raises ConfigError, or EntropyUnavailable with the test that failed after the report has said what it means.
+    """
+    latch = _latch_to_clear(chosen) if clear_latch else _latch(chosen)
+    report = Report(as_json)
+    report.title(f"Testing {chosen.name}: {samples:,} samples from the device to full entropy. None of them is shown.")
+    progress = Progress("samples", samples, clock)
+    try:
+        source = Counted(make_source(chosen.qrng), clock, progress.update)
+    except EntropyUnavailable as error:
+        report.step("open", "FAILED", error.detail, error.remedy)
+        report.finish(device=chosen.name, passed=False, reason=error.reason.value, remedy=error.remedy, samples=0)
+        raise
+    pool = EntropyPool(source, clock=clock)
+    try:
+        measured = _run(report, pool, source, samples, clock)
+    except EntropyUnavailable as error:
+        progress.clear()
+        _explain(report, chosen, source, error)
+        raise
+    finally:
+        pool.stop()
+        progress.clear()
+    facts = show_account(report, chosen, pool.provenance(), measured)
+    report.say()
+    report.row("PASSED", _afterwards(latch, clear_latch=clear_latch))
+    report.row("", "The tests find a broken source and do not measure entropy: that is `speckled qrng commission`.")
+    report.finish(device=chosen.name, passed=True, samples=measured.samples, **facts)
+    return Exit.OK
+
+
+def _run(report: Report, pool: EntropyPool, source: Counted, samples: int, clock: Callable[[], float]) -> Measured:
+    pool.start()
+    identity = source.identity
+    if identity is None:
+        raise TypeError("a pool that starts opens its source")
+    kind = "raw" if identity.raw else "perhaps conditioned by the device"
+    simulated = "; simulated: good for a trial, never for a promise" if identity.simulated else ""
+    report.step("open", "ok", f"{identity.model}: samples of {identity.sample_bits} bits, {kind}{simulated}")
+    first = source.samples
+    report.step("start-up", "ok", f"{first:,} samples passed every test and were thrown away{_again(source, 1)}")
+    began, device_before, startups = clock(), source.seconds, source.startups
+    size = 0
+    while source.samples - first < samples:
+        out = pool.take(_CALL)
+        size += len(out)
+        wipe(out)
+    drawn = source.samples - first
+    report.step("continuous", "ok", f"{drawn:,} samples passed every test{_again(source, startups)}")
+    return Measured(drawn, source.seconds - device_before, size, clock() - began)
+
+
+def _again(source: Counted, expected: int) -> str:
+    extra = source.startups - expected
+    if not extra:
+        return ""
+    return ", after a failure that chance alone brings once in 2^30 windows: run this test again"
+
+
+def _explain(report: Report, chosen: Chosen, source: Counted, error: EntropyUnavailable) -> None:
+    done = {step.name for step in report.steps}
+    if source.identity is None:
+        report.step("open", "FAILED", error.detail, error.remedy)
+    elif "start-up" not in done:
+        report.step("open", "ok", source.identity.model)
+        report.step("start-up", "FAILED", error.detail, error.remedy)
+    else:
+        report.step("continuous", "FAILED", error.detail, error.remedy)
+    meaning = MEANING.get(error.reason, "The source is not healthy.")
+    report.say()
+    report.say(f"  FAILED after {source.samples:,} samples: {error.reason.value}")
+    report.say()
+    report.row("meaning", meaning)
+    report.row(
+        "effect",
+        "Nothing that was drawn here is used. With this source capture publishes nothing and ends with status 71.",
+    )
+    if isinstance(chosen.qrng, EmulatedSettings) and chosen.qrng.fault:
+        report.row("note", f"The device is emulated, and was asked to break: {chosen.qrng.fault}.")
+    report.finish(
+        device=chosen.name,
+        passed=False,
+        reason=error.reason.value,
+        detail=error.detail,
+        remedy=error.remedy,
+        meaning=meaning,
+        samples=source.samples,
+    )
+
+
+def _latch(chosen: Chosen) -> Latch | None:
+    return None if chosen.settings is None else Latch(Path(chosen.settings.capture.state) / "entropy-failed")
+
+
+def _latch_to_clear(chosen: Chosen) -> Latch:
+    latch = _latch(chosen)
+    if latch is None or chosen.settings is None or chosen.qrng != chosen.settings.qrng:
+        raise ConfigError(
+            Reason.CONFIG,
+            "--clear-latch takes the mark of a failure from a configured source, as it is configured",
+            "give the settings that capture runs with, --config FILE, and no --device or --fault",
+        )
+    return latch
+
+
+def _afterwards(latch: Latch | None, *, clear_latch: bool) -> str:
+    reason = None if latch is None else latch.read()
+    if latch is None or reason is None:
+        return "The source is in order." if latch is None else "The source is in order, and no mark holds it back."
+    if not clear_latch:
+        return f"Capture still refuses it: {latch.path} says {reason}. --clear-latch removes that after a pass."
+    latch.path.unlink()
+    return f"The mark {latch.path} ({reason}) is removed: capture may use the source again."
