@@ -201,6 +201,8 @@ def _words(first: Named, second: Named, comparison: Comparison) -> list[str]:
         )
     if lean(first.observation, second.observation):
         lines.append("  residual windows: neighbours share part of their noise, and agree a little too well")
+    if any(named.observation.statement.entropy.computational for named in (first, second)):
+        lines.append("  noise is computational: expanded by a DRBG")
     if any(named.observation.statement.simulated for named in (first, second)):
         lines.append("  SIMULATED: camera, entropy or time was not real")
     return lines

@@ -37,7 +37,7 @@ def describe(message):
     """One line about an observation."""
     statement, features = message["statement"], message["features"]
     u, source = statement["unit"], "SIMULATED" if statement["simulated"] else "real"
-    unit = f"{u['visits']} x {u['seconds']} s x {u['pixels']} px"
+    unit = f"{u['visits']} x {u['seconds']} s x {u['pixels']} px, noise {statement['entropy']['construction']}"
     where = f"{message['device']} {message['level']} position {message['receipt']['position']}"
     return f"{where}: {len(features['keypoints'])} keypoints, epsilon {statement['epsilon']} for {unit}, {source}"
 

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     ENTROPY_BITS = "entropy-predictable-bits"
     ENTROPY_REPLAY = "entropy-repeated-block"
     ENTROPY_DEVICE = "entropy-device-fault"
+    ENTROPY_CRYPTOGRAPHY = "entropy-known-answers-failed"
     ENTROPY_LATCHED = "entropy-failed-earlier"
     ENTROPY_NOT_STARTED = "entropy-not-started"
     LEDGER_CORRUPT = "ledger-corrupt"

@@ -49,6 +49,8 @@ def make_statement(*, simulated: bool = True) -> Statement:
             sample_bits=8,
             credit=Fraction(4),
             conditioning="hmac-sha-512",
+            construction="rbg3-xor",
+            partners=[],
             simulated=simulated,
         ),
         simulated=simulated,

@@ -22,6 +22,7 @@ MAX_MESSAGE = 65536
 MAX_KEYPOINTS = 256
 MAX_VECTOR = 512
 MAX_FUSED = 64
+MAX_PARTNERS = 4
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 DeviceId = Annotated[str, Meta(pattern=DEVICE_PATTERN)]
@@ -86,7 +87,9 @@ class Lut(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Entropy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the noise came from, and what is claimed of the source.
 
-    `credit` is the min-entropy in bits credited to each sample of `sample_bits` bits.
+    `credit` is the min-entropy in bits credited to each sample of `sample_bits` bits. construction: rbg3-xor is
+    conditioned full entropy XOR a DRBG; drbg is computational, expanded by a DRBG that is seeded for each window.
+    partners: drivers of further sources, without credit, that are XORed into every byte.
     """
 
     source: Name
@@ -94,7 +97,19 @@ class Entropy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sample_bits: Annotated[int, Meta(ge=1, le=64)]
     credit: Fraction
     conditioning: Name
+    construction: Literal["rbg3-xor", "drbg"]
+    partners: Annotated[list[Name], Meta(max_length=MAX_PARTNERS)]
     simulated: bool
+
+    @property
+    def computational(self) -> bool:
+        """Whether the noise is only as hard to predict as a cipher, not full entropy."""
+        return self.construction == "drbg"
+
+    def describe(self) -> str:
+        """How the bits were made, in words, for people."""
+        made = "computational: expanded by a DRBG" if self.computational else "full entropy XOR a DRBG"
+        return f"{made}, XOR {', '.join(self.partners)}" if self.partners else made
 
 
 class Statement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,6 +1,11 @@
 import hmac
+import math
 import os
+from fractions import Fraction
 from typing import Protocol
+
+from edge.entropy.buffer import wipe
+from edge.entropy.source import TestedSource
 
 SURPLUS = 64
 """Bits of min-entropy that go in beyond the bits that come out.
@@ -62,6 +67,41 @@ class HmacSha512:
     def self_test(self) -> bool:
         """RFC 4231, test cases 1, 2 and 6 (a key longer than a block of the hash)."""
         return all(hmac.digest(key, text, "sha512") == bytes.fromhex(answer) for key, text, answer in _KNOWN_ANSWERS)
+
+
+class FullEntropy:
+    """Bytes of full entropy: tested samples of one source, counted at its credit, and conditioned.
+
+    Each sample goes into one block and is counted once.
+    """
+
+    def __init__(self, source: TestedSource, conditioner: Conditioner, credit: Fraction) -> None:
+        """credit: bits of min-entropy that each sample counts for."""
+        self._source = source
+        self._conditioner = conditioner
+        self._samples_per_block = math.ceil(conditioner.demand / credit)
+
+    def draw(self, count: int) -> bytearray:
+        """Exactly `count` bytes; the caller wipes them. Raises as TestedSource.draw."""
+        size, needed = self._conditioner.size, self._samples_per_block
+        blocks = -(-count // size)
+        out = bytearray(blocks * size)
+        samples = bytearray()
+        try:
+            samples = self._source.draw(blocks * needed)
+            with memoryview(samples) as view, memoryview(out) as target:
+                for block in range(blocks):
+                    self._conditioner.condition(
+                        view[block * needed : (block + 1) * needed], target[block * size : (block + 1) * size]
+                    )
+        except BaseException:  # whatever stops the draw, its bytes do not outlive it
+            wipe(out)
+            raise
+        finally:
+            wipe(samples)
+        out[count:] = bytes(len(out) - count)
+        del out[count:]
+        return out
 
 
 _KNOWN_ANSWERS = (

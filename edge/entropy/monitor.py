@@ -2,6 +2,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.entropy.cutoffs import PERMANENT, binomial_quantile
 from edge.entropy.health import (
@@ -10,8 +11,8 @@ from edge.entropy.health import (
     BitPrediction,
     RepeatedBlock,
     RepetitionCount,
-    Samples,
     Verdict,
+    Windows,
 )
 from edge.errors import Reason
 
@@ -29,7 +30,7 @@ class Finding:
 
 
 class Monitor:
-    """All continuous tests of one source of 8-bit samples, window by window.
+    """All continuous tests of one source of 8-bit samples, whole windows at a time.
 
     It lives as long as the source is open: a new start-up does not forget a run or a repeated block.
     """
@@ -43,9 +44,9 @@ class Monitor:
             (BitPrediction(entropy / 8), Reason.ENTROPY_BITS, "the bit prediction test"),
         )
 
-    def examine(self, window: Samples) -> Finding | None:
-        """Run every test on one window (WINDOW,) uint8. Returns the gravest finding, the first of equals."""
-        verdicts = [(test.feed(window), reason, name) for test, reason, name in self._tests]
+    def examine(self, windows: Windows) -> Finding | None:
+        """Run every test on `windows` (k, WINDOW) in order. Returns the gravest finding, the first of equals."""
+        verdicts = [(Verdict(int(test.feed(windows).max())), reason, name) for test, reason, name in self._tests]
         verdict, reason, name = max(verdicts, key=lambda entry: entry[0])
         if verdict is Verdict.PASS:
             return None
@@ -53,7 +54,7 @@ class Monitor:
         return Finding(reason, verdict is Verdict.PERMANENT, f"{name} failed {tier} on a window of {WINDOW} samples")
 
 
-def examine_startup(samples: Samples) -> Finding | None:
+def examine_startup(samples: NDArray[np.uint8]) -> Finding | None:
     """Look for a dead bit line in the start-up samples (n,) uint8: each of the eight bits must be worth half a bit.
 
     The continuous tests let one dead line of eight pass, as seven good bits are what they expect of a sample.

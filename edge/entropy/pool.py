@@ -1,31 +1,22 @@
-import math
-from collections.abc import Callable
-from enum import StrEnum
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
-from typing import NoReturn
+from typing import Literal, NoReturn
 
-import numpy as np
-
-from drivers.errors import QrngError
 from drivers.qrng.base import Qrng, QrngIdentity
-from edge.entropy.buffer import SecretBuffer, wipe
-from edge.entropy.conditioning import Conditioner, HmacSha512
-from edge.entropy.health import USABLE, WINDOW
+from edge.entropy.buffer import mask, wipe
+from edge.entropy.conditioning import Conditioner, FullEntropy, HmacSha512
+from edge.entropy.drbg import CtrDrbg, Drbg
+from edge.entropy.known_answers import KnownAnswers
 from edge.entropy.latch import Latch
-from edge.entropy.monitor import STARTUP_SAMPLES, Finding, Monitor, examine_startup
+from edge.entropy.rbg import Kernel, Rbg, Rbg3Xor, ReseededDrbg
+from edge.entropy.source import EXPECTED, REPLACE, SourceRestarted, State, TestedSource
 from edge.errors import EntropyUnavailable, Reason
 from wire import schema
 
-EXPECTED = Fraction(7, 8)
-"""Bits of min-entropy that the tests expect of each bit, where the source is credited with less.
-
-A source that passes with less than its credit would be unsound, one that passes with more is only watched more
-closely: bits that are 1 with probability 0.6 hold 0.74 bits, more than most credits, yet no such source is in order.
-"""
-CAP = Fraction(9, 10)
-RETRIAL_SECONDS = 3600
-"""A second intermittent failure within this time is a permanent one."""
-_REPLACE = "Check wiring and power of the random-number device, test it again, and replace it if it fails again."
+Rate = Literal["true-random", "drbg"]
+"""true-random: RBG3(XOR), full entropy. drbg: a generator seeded anew for each take; computational, and labelled so."""
 _SOURCE_IS_TO_BLAME = frozenset(
     {
         Reason.ENTROPY_START,
@@ -37,22 +28,11 @@ _SOURCE_IS_TO_BLAME = frozenset(
 )
 
 
-class State(StrEnum):
-    """Where a source stands. Only HEALTHY emits; FAILED is for ever."""
-
-    ABSENT = "absent"
-    IDENT = "identifying"
-    STARTUP = "starting"
-    HEALTHY = "healthy"
-    SUSPECT = "suspect"
-    FAILED = "failed"
-
-
 class EntropyPool:
-    """Full-entropy bytes from one tested source, or nothing. One thread uses it.
+    """Random bytes from one tested chip, or nothing. One thread uses it.
 
-    docs/entropy.md tells the life of a bit. Nothing is drawn ahead of need except the rest of a window and of a
-    block, and both are overwritten when the source fails or the pool stops.
+    docs/entropy.md tells the life of a bit. Nothing is drawn ahead of need, and between two takes no sample and no
+    output is held, only the state of the DRBG.
     """
 
     def __init__(
@@ -62,217 +42,201 @@ class EntropyPool:
         clock: Callable[[], float],
         conditioner: Conditioner | None = None,
         expected: Fraction = EXPECTED,
+        commissioned: Fraction | None = None,
         latch: Latch | None = None,
+        rate: Rate = "true-random",
+        partners: tuple[Qrng, ...] = (),
+        drbg: Drbg | None = None,
+        kernel: Kernel = os.urandom,
     ) -> None:
         """Draw from `qrng`. clock: monotonic seconds. conditioner: HMAC-SHA-512 with a new key where None.
 
         expected: min-entropy in bits that the tests expect of each bit, raised to the credit where that is higher.
-        latch: where a failure of the tests outlives the process; None keeps it in this object only.
+        commissioned: bits of min-entropy in a sample that a commissioning report measured; it can only lower the
+        credit. latch: where a failure of the tests outlives the process; None keeps it in this object only.
+        partners: further sources, tested alike and never credited, XORed into every byte that is handed out.
+        drbg, kernel: CTR_DRBG with AES-256 and os.urandom, except in tests. Raises ValueError for too many partners,
+        or one that is the chip.
         """
-        self._qrng = qrng
-        self._clock = clock
+        if len(partners) > schema.MAX_PARTNERS or any(partner is qrng for partner in partners):
+            raise ValueError(f"a pool has at most {schema.MAX_PARTNERS} partners, none of which is the chip itself")
         self._conditioner: Conditioner = HmacSha512() if conditioner is None else conditioner
-        self._expected = expected
+        self._commissioned = commissioned
         self._latch = latch
-        self._state = State.ABSENT
-        self._identity: QrngIdentity | None = None
+        self._chip = TestedSource(qrng, clock=clock, expected=expected)
+        self._partners = tuple(TestedSource(p, clock=clock, expected=expected, partner=True) for p in partners)
+        self._known_answers = KnownAnswers(self._conditioner, clock)
+        generator = CtrDrbg() if drbg is None else drbg
+        self._rbg: Rbg = Rbg3Xor(generator, kernel) if rate == "true-random" else ReseededDrbg(generator, kernel)
+        self._entropy: FullEntropy | None = None
         self._failure: tuple[Reason, str, str] | None = None
-        self._suspected_at: float | None = None
-        self._restarts = 0
-        self._monitor = Monitor(8 * expected)
-        self._samples = bytearray()
-        self._block = bytearray(self._conditioner.size)
-        self._accepted = SecretBuffer(0)
-        self._output = SecretBuffer(self._conditioner.size)
 
     @property
     def state(self) -> State:
-        """Where the source stands now."""
-        return self._state
+        """FAILED once anything has failed for good; else that of the first source that is not HEALTHY, or HEALTHY."""
+        if self._failure is not None:
+            return State.FAILED
+        return next((source.state for source in self._sources if source.state is not State.HEALTHY), State.HEALTHY)
 
     @property
     def reason(self) -> Reason | None:
-        """Why the source failed for good, or None."""
+        """Why the pool failed for good, or None."""
         return None if self._failure is None else self._failure[0]
 
-    def start(self) -> None:
-        """Identify the source and run the start-up tests; does nothing when HEALTHY.
+    @property
+    def credit(self) -> Fraction:
+        """Bits of min-entropy that a sample counts for. Raises EntropyUnavailable before the chip is identified."""
+        claimed = self._identified(self._chip).credit
+        return claimed if self._commissioned is None else min(claimed, self._commissioned)
 
-        Raises EntropyUnavailable. After ENTROPY_DEVICE with state ABSENT the source could not be opened and `start`
+    def start(self) -> None:
+        """Identify the sources, run the start-up tests and the known answers; does nothing when HEALTHY.
+
+        Raises EntropyUnavailable. After ENTROPY_DEVICE with state ABSENT a source could not be opened and `start`
         may be tried again.
         """
-        if self._state is State.HEALTHY:
+        if self.state is State.HEALTHY:
             return
         self._refuse_failed()
         earlier = None if self._latch is None else self._latch.read()
         if earlier is not None:
-            self._state = State.FAILED
-            self._failure = (Reason.ENTROPY_LATCHED, f"{earlier} (before a restart)", _REPLACE)
+            self._failure = (Reason.ENTROPY_LATCHED, f"{earlier} (before a restart)", REPLACE)
             self._refuse_failed()
-        self._identity = None
-        if not self._conditioner.self_test():
-            self._fail(Reason.ENTROPY_START, "conditioning does not reproduce its known answers", "Reinstall Python.")
-        self._state = State.IDENT
-        try:
-            identity = self._qrng.open()
-        except QrngError as error:
-            self._state = State.ABSENT
-            raise EntropyUnavailable(Reason.ENTROPY_DEVICE, str(error), error.remedy) from error
-        self._admit(identity)
-        self._run_startup_tests()
+        self._check_known_answers()
+        for source in self._sources:
+            with self._failing_closed():
+                source.start()
+        if self.credit <= 0:
+            self._fail(
+                EntropyUnavailable(
+                    Reason.ENTROPY_DEVICE,
+                    "commissioning found no min-entropy in the samples",
+                    "Commission the source again, and replace it if that finds none either.",
+                )
+            )
+        self._entropy = FullEntropy(self._chip, self._conditioner, self.credit)
 
     def take(self, n: int) -> bytearray:
-        """Exactly `n` bytes of full entropy; the caller wipes them.
+        """Exactly `n` bytes, whole or nothing: one call is one window's allotment. The caller wipes them.
 
-        Every byte comes from windows of samples that passed all tests. Raises EntropyUnavailable, and then nothing
-        that was drawn for this call survives.
+        Every byte is made of windows of samples that passed all tests, and every source is HEALTHY from the first
+        byte to the last. Raises EntropyUnavailable, and then nothing that was drawn for this call survives.
         """
-        self._require_healthy()
-        out = bytearray(n)
-        filled, restarts = 0, self._restarts
-        try:
-            while filled < n:
-                self._replenish()
-                if self._restarts != restarts:
-                    wipe(out)
-                    filled, restarts = 0, self._restarts
-                size = min(n - filled, len(self._output))
-                with memoryview(out) as view:
-                    self._output.move(view[filled : filled + size])
-                filled += size
-        except BaseException:  # whatever stops the draw, its bytes do not outlive it
-            wipe(out)
-            raise
-        return out
+        entropy = self._require_healthy()
+        if self._known_answers.due:
+            self._check_known_answers()
+        while True:
+            try:
+                with self._failing_closed():
+                    return self._generate(entropy, n)
+            except SourceRestarted:
+                continue  # a second restart of any source within an hour is a failure, so this ends
 
     def check(self) -> None:
-        """Draw a new window, test it and throw it away. Raises EntropyUnavailable when the source is not HEALTHY."""
+        """Draw a new window of each source, test it and throw it away.
+
+        Raises EntropyUnavailable when a source is not HEALTHY then.
+        """
         self._require_healthy()
-        window = self._draw_window()
-        if window is not None:
-            wipe(window)
+        for source in self._sources:
+            with self._failing_closed(), suppress(SourceRestarted):  # it passed its start-up tests after that
+                source.check()
+
+    def retest(self) -> None:
+        """Run the known answers, and the start-up tests of each source on new samples. Raises EntropyUnavailable."""
+        self._require_healthy()
+        self._check_known_answers()
+        for source in self._sources:
+            with self._failing_closed():
+                source.retest()
 
     def provenance(self) -> schema.Entropy:
-        """What observations say of their noise. Raises EntropyUnavailable before the source is identified."""
-        identity = self._identified()
+        """What observations say of their noise. Raises EntropyUnavailable before the sources are identified."""
+        identity = self._identified(self._chip)
+        partners = [self._identified(partner) for partner in self._partners]
         return schema.Entropy(
             source=identity.driver[:64],
             model=identity.model[:64],
             sample_bits=identity.sample_bits,
-            credit=identity.credit,
+            credit=self.credit,
             conditioning=self._conditioner.name,
-            simulated=identity.simulated,
+            construction=self._rbg.construction,
+            partners=[partner.driver[:64] for partner in partners],
+            simulated=any(each.simulated for each in (identity, *partners)),
         )
 
     def stop(self) -> None:
-        """Overwrite what is held and release the device. Safe to call twice; FAILED stays FAILED."""
-        self._wipe()
-        self._qrng.close()
-        if self._state is not State.FAILED:
-            self._state = State.ABSENT
+        """Overwrite what is held and release the devices. Safe to call twice; FAILED stays FAILED."""
+        self._rbg.wipe()
+        for source in self._sources:
+            source.close()
 
-    def _admit(self, identity: QrngIdentity) -> None:
-        """Size the accounts for what the driver credits, after seeing that the credit can be believed."""
-        self._identity = identity
-        if identity.sample_bits != 8 or not 0 < identity.credit <= CAP * identity.sample_bits:
-            self._fail(
-                Reason.ENTROPY_DEVICE,
-                f"{identity.credit} bits of min-entropy cannot be credited to samples of {identity.sample_bits} bits",
-                "Use a source of 8-bit samples with a credit above 0 and at most 7.2 bits.",
-            )
-        self._monitor = Monitor(max(8 * self._expected, identity.credit))
-        needed = math.ceil(self._conditioner.demand / identity.credit)
-        self._samples = bytearray(needed)
-        self._accepted = SecretBuffer(needed + WINDOW)
+    @property
+    def _sources(self) -> tuple[TestedSource, ...]:
+        return (self._chip, *self._partners)
 
-    def _run_startup_tests(self) -> None:
-        self._state = State.STARTUP
-        samples = self._read(STARTUP_SAMPLES)
+    def _generate(self, entropy: FullEntropy, n: int) -> bytearray:
+        """The partners' samples first, the chip last, whose driver looks at its status after the last sample.
+
+        A partner is looked at once more when the chip is done, so that all of them vouch for the whole call.
+        """
+        masks: list[bytearray] = []
+        out = bytearray()
         try:
-            drawn = np.frombuffer(samples, np.uint8)
-            findings = [self._monitor.examine(window) for window in drawn.reshape(-1, WINDOW)]
-            found = [finding for finding in (*findings, examine_startup(drawn)) if finding is not None]
-        finally:
-            wipe(samples)
-        if found:
-            self._suspect(max(found, key=lambda finding: finding.permanent))
-        else:
-            self._state = State.HEALTHY
+            for partner in self._partners:
+                masks.append(partner.draw(n))  # noqa: PERF401 - a later one may fail, and then these are wiped
+            out = self._rbg.generate(entropy, n)
+            for samples in masks:
+                mask(out, samples)
+            for partner in self._partners:
+                partner.check()
+        except BaseException:  # whatever stops the draw, its bytes do not outlive it
+            for held in (*masks, out):
+                wipe(held)
+            raise
+        return out
 
-    def _replenish(self) -> None:
-        """Condition one block, if none is left over."""
-        if len(self._output):
-            return
-        while len(self._accepted) < len(self._samples):
-            window = self._draw_window()
-            if window is not None:
-                with memoryview(window) as view:
-                    self._accepted.put(view[USABLE])  # the tests remember the rest
-                wipe(window)
-        with memoryview(self._samples) as samples, memoryview(self._block) as block:
-            self._accepted.move(samples)
-            self._conditioner.condition(samples, block)
-            self._output.put(block)
-        wipe(self._samples)
-        wipe(self._block)
-
-    def _draw_window(self) -> bytearray | None:
-        """A window that passed, or None after a failed one was destroyed and the source passed start-up again."""
-        window = self._read(WINDOW)
-        finding = self._monitor.examine(np.frombuffer(window, np.uint8))
-        if finding is None:
-            return window
-        wipe(window)
-        self._suspect(finding)
-        return None
-
-    def _read(self, count: int) -> bytearray:
+    @contextmanager
+    def _failing_closed(self) -> Iterator[None]:
         try:
-            samples = self._qrng.read(count)
-        except QrngError as error:
-            self._fail(Reason.ENTROPY_DEVICE, str(error), error.remedy)
-        if len(samples) != count:
-            wipe(samples)
-            self._fail(Reason.ENTROPY_DEVICE, "the driver returned another number of samples", _REPLACE)
-        return samples
+            yield
+        except EntropyUnavailable as error:
+            if any(source.state is State.FAILED for source in self._sources):
+                self._fail(error)
+            self.stop()
+            raise
 
-    def _suspect(self, finding: Finding) -> None:
-        """Destroy everything drawn; then fail, or give the source one more start-up."""
-        self._wipe()
-        self._restarts += 1
-        now = self._clock()
-        recently = self._suspected_at is not None and now - self._suspected_at < RETRIAL_SECONDS
-        if finding.permanent or recently:
-            again = "" if finding.permanent else ", for the second time within an hour"
-            self._fail(finding.reason, finding.detail + again, _REPLACE)
-        self._suspected_at = now
-        self._state = State.SUSPECT
-        self._run_startup_tests()
-
-    def _fail(self, reason: Reason, detail: str, remedy: str) -> NoReturn:
-        self._wipe()
-        self._state = State.FAILED
-        self._failure = (reason, detail, remedy)
-        self._qrng.close()
-        if self._latch is not None and self._identity is not None and reason in _SOURCE_IS_TO_BLAME:
+    def _fail(self, error: EntropyUnavailable) -> NoReturn:
+        """Destroy the state, release every device, and remember why, across restarts where a source is to blame."""
+        blamed = next((source.name for source in self._sources if source.state is State.FAILED), "")
+        self._failure = (error.reason, error.detail, error.remedy)
+        self.stop()
+        detail = error.detail
+        if self._latch is not None and error.reason in _SOURCE_IS_TO_BLAME:
             try:
-                self._latch.write(reason.value)
-            except OSError as error:
-                detail += f"; it could not be recorded for the next start ({error.strerror})"
-        raise EntropyUnavailable(reason, detail, remedy)
+                self._latch.write(f"{error.reason.value} ({blamed})" if blamed else error.reason.value)
+            except OSError as trouble:
+                detail += f"; it could not be recorded for the next start ({trouble.strerror})"
+        raise EntropyUnavailable(error.reason, detail, error.remedy) from error.__cause__
 
-    def _wipe(self) -> None:
-        self._accepted.wipe()
-        self._output.wipe()
-        wipe(self._samples)
-        wipe(self._block)
-
-    def _require_healthy(self) -> None:
-        self._refuse_failed()
-        if self._state is not State.HEALTHY:
-            raise EntropyUnavailable(
-                Reason.ENTROPY_NOT_STARTED, f"the source is {self._state.value}", "Start the pool first."
+    def _check_known_answers(self) -> None:
+        wrong = self._known_answers.failed()
+        if wrong is not None:
+            self._fail(
+                EntropyUnavailable(
+                    Reason.ENTROPY_CRYPTOGRAPHY,
+                    f"{wrong} does not reproduce its known answers",
+                    "Reinstall Python and its cryptography package, and test the memory of this machine.",
+                )
             )
+
+    def _require_healthy(self) -> FullEntropy:
+        self._refuse_failed()
+        if self._entropy is None or self.state is not State.HEALTHY:
+            raise EntropyUnavailable(
+                Reason.ENTROPY_NOT_STARTED, f"the source is {self.state.value}", "Start the pool first."
+            )
+        return self._entropy
 
     def _refuse_failed(self) -> None:
         if self._failure is None:
@@ -283,9 +247,9 @@ class EntropyPool:
             remedy += f" Then remove {self._latch.path} and restart."
         raise EntropyUnavailable(Reason.ENTROPY_LATCHED, f"the source failed earlier: {first}", remedy)
 
-    def _identified(self) -> QrngIdentity:
-        if self._identity is None:
+    def _identified(self, source: TestedSource) -> QrngIdentity:
+        if source.identity is None:
             raise EntropyUnavailable(
                 Reason.ENTROPY_NOT_STARTED, "the source is not identified yet", "Start the pool first."
             )
-        return self._identity
+        return source.identity

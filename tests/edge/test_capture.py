@@ -42,7 +42,14 @@ class Pool:
 
     def provenance(self):
         return schema.Entropy(
-            source="test", model="test", sample_bits=8, credit=Fraction(4), conditioning="none", simulated=False
+            source="test",
+            model="test",
+            sample_bits=8,
+            credit=Fraction(4),
+            conditioning="none",
+            construction="rbg3-xor",
+            partners=[],
+            simulated=False,
         )
 
     def _refuse(self, step):

@@ -5,7 +5,7 @@ from math import ceil
 
 import pytest
 
-from edge.entropy.buffer import SecretBuffer, wipe
+from edge.entropy.buffer import mask, wipe
 from edge.entropy.conditioning import HmacSha512
 
 
@@ -49,22 +49,14 @@ def test_the_same_samples_under_another_key_make_another_block():
     assert blocks[0] == blocks[1] != blocks[2]
 
 
-def test_a_secret_buffer_gives_bytes_back_in_order_and_overwrites_what_left():
-    buffer = SecretBuffer(8)
-    buffer.put(bytearray(b"abcdef"))
-    out = bytearray(4)
-    buffer.move(memoryview(out))
-    assert out == b"abcd"
-    assert bytes(buffer._bytes) == b"ef" + bytes(6)
-    buffer.put(bytearray(b"ghijkl"))
-    with pytest.raises(ValueError, match="full"):
-        buffer.put(bytearray(b"m"))
-    buffer.wipe()
-    assert len(buffer) == 0
-    assert not any(buffer._bytes)
-    with pytest.raises(ValueError, match="fewer"):
-        buffer.move(memoryview(out))
-    assert repr(buffer) == "<SecretBuffer>"
+def test_a_mask_is_combined_bit_for_bit_and_overwritten():
+    data, other = bytearray(b"\x0f\xf0\xaa"), bytearray(b"\xff\x0f\xaa")
+    mask(data, other)
+    assert data == b"\xf0\xff\x00"
+    assert not any(other)
+    mask(bytearray(), bytearray())
+    with pytest.raises(ValueError, match="equally long"):
+        mask(bytearray(2), bytearray(3))
 
 
 def test_wiping_overwrites_in_place():

@@ -2,6 +2,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from entropy_rig import Clock, Identity, Silent, Witness
 
 from drivers.emulated.microrng import EmulatedMicroRng, parse_fault, seeded
 from drivers.errors import QrngError, QrngReason
@@ -9,52 +10,13 @@ from drivers.qrng.base import QrngIdentity
 from drivers.qrng.microrng import MicroRng
 from drivers.qrng.software import SoftwareQrng
 from edge.entropy import EntropyPool, Latch, State
+from edge.entropy.conditioning import FullEntropy
+from edge.entropy.drbg import SEED_BYTES
 from edge.entropy.health import USABLE, WINDOW
 from edge.entropy.monitor import STARTUP_SAMPLES
+from edge.entropy.source import TestedSource
 from edge.errors import EntropyUnavailable, Reason
 from wire.exit import Exit
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-class Identity:
-    """Passes samples through, one for one, so that a test can see which samples come out."""
-
-    name = "identity"
-    size = 64
-    demand = 256  # at 4 bits a sample: 64 samples
-
-    def condition(self, samples, block):
-        block[:] = samples
-
-    def self_test(self):
-        return True
-
-
-class Witness:
-    """A source that keeps a copy of every read, and the buffers that it handed out."""
-
-    def __init__(self, qrng):
-        self.qrng = qrng
-        self.reads = []
-        self.handed = []
-
-    def open(self):
-        return self.qrng.open()
-
-    def read(self, count):
-        samples = self.qrng.read(count)
-        self.reads.append(bytes(samples))
-        self.handed.append(samples)
-        return samples
-
-    def close(self):
-        self.qrng.close()
 
 
 @pytest.fixture
@@ -63,8 +25,18 @@ def clock():
 
 
 def emulated(*faults, seed=1):
+    """A chip, and a driver of it whose reads are kept with the conditioning that passes them through."""
     chip = EmulatedMicroRng(noise=seeded(seed), faults=tuple(map(parse_fault, faults)))
-    return chip, Witness(MicroRng(bus=chip))
+    return chip, Witness(MicroRng(bus=chip), Identity())
+
+
+def transparent(source, clock, **options):
+    """A pool whose output is its source's samples."""
+    return EntropyPool(source, clock=clock, conditioner=source.conditioner, drbg=Silent(), **options)
+
+
+def sizes(source):
+    return [len(read) for _, read in source.reads]
 
 
 def test_only_a_started_pool_emits(clock):
@@ -90,20 +62,40 @@ def test_take_returns_exactly_as_many_bytes_as_were_asked_for(clock, n):
 
 
 def test_no_byte_is_given_twice(clock):
-    pool = EntropyPool(emulated()[1], clock=clock, conditioner=Identity())
+    pool = transparent(emulated()[1], clock)
     pool.start()
     out = b"".join(bytes(pool.take(n)) for n in (10, 100, 700, 30, 3000))
     words = np.lib.stride_tricks.sliding_window_view(np.frombuffer(out, np.uint8), 8)
     assert np.unique(words, axis=0).shape == words.shape
 
 
-def test_output_is_the_samples_after_startup_without_what_the_tests_remember(clock):
+def test_output_is_the_samples_after_the_seed_without_what_the_tests_remember(clock):
     _, source = emulated()
-    pool = EntropyPool(source, clock=clock, conditioner=Identity())
+    pool = transparent(source, clock)
     pool.start()
-    assert [len(read) for read in source.reads] == [STARTUP_SAMPLES]
+    assert sizes(source) == [STARTUP_SAMPLES]
     out = pool.take(900)
-    assert bytes(out) == b"".join(read[USABLE] for read in source.reads[1:])[:900]
+    windows = b"".join(read for _, read in source.reads[1:])
+    usable = (windows[at : at + WINDOW][USABLE] for at in range(0, len(windows), WINDOW))
+    assert bytes(out) == b"".join(usable)[SEED_BYTES:][:900]
+
+
+def test_a_large_allotment_is_read_in_batches_that_any_device_that_could_start_can_give(clock):
+    _, source = emulated()
+    pool = transparent(source, clock)
+    pool.start()
+    assert len(pool.take(20_000)) == 20_000
+    assert max(sizes(source)) == STARTUP_SAMPLES
+    assert sum(sizes(source)[1:]) == -(-(20_032 + 32) // 497) * WINDOW
+
+
+def test_nothing_that_was_drawn_is_kept_from_one_take_to_the_next(clock):
+    _, source = emulated()
+    pool = transparent(source, clock)
+    pool.start()
+    pool.take(1)
+    out = pool.take(10)
+    assert bytes(out) == source.reads[2][1][USABLE][SEED_BYTES:][:10]
 
 
 def test_every_sample_the_pool_was_handed_is_overwritten_after_use(clock):
@@ -112,27 +104,90 @@ def test_every_sample_the_pool_was_handed_is_overwritten_after_use(clock):
     pool.start()
     pool.check()
     pool.take(500)
+    pool.retest()
+    assert sizes(source) == [STARTUP_SAMPLES, WINDOW, 3 * WINDOW, STARTUP_SAMPLES]
     assert not any(any(samples) for samples in source.handed)
-    pool.stop()
-    for held in (pool._samples, pool._block, pool._accepted._bytes, pool._output._bytes):
-        assert not any(held)
+
+
+class KeepingDrbg(Silent):
+    """A DRBG that keeps the very buffers that it is handed and makes."""
+
+    def __init__(self):
+        self.kept = []
+
+    def seed(self, entropy, other):
+        assert any(entropy)
+        self.kept.append(entropy.obj)
+
+    def generate(self, count):
+        self.kept.append(bytearray(b"\xff" * count))
+        return self.kept[-1]
+
+
+class KeepingConditioner(Identity):
+    def __init__(self):
+        self.kept = []
+
+    def condition(self, samples, block):
+        super().condition(samples, block)
+        self.kept.append(samples.obj)
+
+
+@pytest.mark.parametrize(("rate", "buffers"), [("true-random", 2), ("drbg", 1)])
+def test_what_a_take_is_made_of_is_overwritten_when_it_is_done(clock, rate, buffers):
+    _, source = emulated()
+    drbg = KeepingDrbg()
+    pool = EntropyPool(source, clock=clock, conditioner=source.conditioner, drbg=drbg, rate=rate)
+    pool.start()
+    out = pool.take(500)
+    assert any(out)
+    held = [buffer for buffer in drbg.kept if buffer is not out]
+    assert len(held) == buffers
+    assert not any(any(buffer) for buffer in held)
+
+
+def test_the_samples_that_were_conditioned_are_overwritten(clock):
+    conditioner = KeepingConditioner()
+    source = TestedSource(Witness(MicroRng(bus=EmulatedMicroRng(noise=seeded(1))), conditioner), clock=clock)
+    source.start()
+    out = FullEntropy(source, conditioner, Fraction(4)).draw(2 * conditioner.size)
+    assert any(out)
+    assert len(conditioner.kept) == 2
+    assert not any(any(samples) for samples in conditioner.kept)
 
 
 def test_an_account_takes_576_bits_of_credit_for_each_block_of_512(clock):
     _, source = emulated()
     pool = EntropyPool(source, clock=clock)
     pool.start()
-    pool.take(64 * 35)
-    drawn = sum(len(read[USABLE]) for read in source.reads[1:])
-    assert 35 * 144 <= drawn < 35 * 144 + WINDOW
+    pool.take(64 * 35 - SEED_BYTES)
+    windows = -(-35 * 144 // 497)
+    assert sum(sizes(source)[1:]) == windows * WINDOW
+
+
+def test_a_commissioned_estimate_lowers_the_credit_and_never_raises_it(clock):
+    for commissioned, credit in ((Fraction(2), 2), (Fraction(6), 4), (None, 4)):
+        _, source = emulated()
+        pool = EntropyPool(source, clock=clock, commissioned=commissioned)
+        pool.start()
+        assert pool.credit == pool.provenance().credit == credit
+        pool.take(64 * 35 - SEED_BYTES)
+        assert sum(sizes(source)[1:]) == -(-35 * (576 // credit) // 497) * WINDOW
+
+
+def test_a_source_in_which_commissioning_found_nothing_is_refused(clock):
+    pool = EntropyPool(emulated()[1], clock=clock, commissioned=Fraction(0))
+    with pytest.raises(EntropyUnavailable, match="no min-entropy"):
+        pool.start()
+    assert pool.state is State.FAILED
 
 
 def test_a_checked_window_is_thrown_away(clock):
     _, source = emulated()
-    pool = EntropyPool(source, clock=clock, conditioner=Identity())
+    pool = transparent(source, clock)
     pool.start()
     pool.check()
-    assert bytes(pool.take(64)) == source.reads[2][USABLE][:64]
+    assert bytes(pool.take(64)) == source.reads[2][1][USABLE][SEED_BYTES:][:64]
 
 
 def test_provenance_says_what_the_source_is_and_how_it_is_conditioned(clock):
@@ -185,7 +240,7 @@ def test_conditioning_that_gives_wrong_answers_stops_the_start(clock):
     pool = EntropyPool(SoftwareQrng(), clock=clock, conditioner=Broken())
     with pytest.raises(EntropyUnavailable) as caught:
         pool.start()
-    assert caught.value.reason is Reason.ENTROPY_START
+    assert caught.value.reason is Reason.ENTROPY_CRYPTOGRAPHY
 
 
 def test_a_permanent_failure_in_the_startup_samples_outweighs_a_passing_one_before_it(clock):
@@ -200,7 +255,7 @@ def test_a_passing_failure_in_the_startup_samples_gives_the_source_a_second_star
     pool = EntropyPool(source, clock=clock)
     pool.start()
     assert pool.state is State.HEALTHY
-    assert [len(read) for read in source.reads] == [STARTUP_SAMPLES] * 2
+    assert sizes(source) == [STARTUP_SAMPLES] * 2
 
 
 def test_a_stopped_pool_can_start_again_and_tests_again(clock):
@@ -211,7 +266,7 @@ def test_a_stopped_pool_can_start_again_and_tests_again(clock):
     pool.stop()
     assert pool.state is State.ABSENT
     pool.start()
-    assert [len(read) for read in source.reads] == [STARTUP_SAMPLES] * 2
+    assert sizes(source) == [STARTUP_SAMPLES] * 2
 
 
 def test_a_failed_start_leaves_a_latch_that_a_new_pool_obeys_until_it_is_removed(clock, tmp_path):
@@ -226,7 +281,7 @@ def test_a_failed_start_leaves_a_latch_that_a_new_pool_obeys_until_it_is_removed
     assert "entropy-repetition-count (before a restart)" in second.value.detail
     assert str(latch.path) in second.value.remedy
     assert later.state is State.FAILED
-    latch.path.unlink()
+    latch.clear()
     healthy = EntropyPool(emulated()[1], clock=clock, latch=latch)
     healthy.start()
     assert healthy.state is State.HEALTHY

@@ -22,6 +22,19 @@ PROMISED = {
 }
 
 
+def entropy_of(source: str, *, simulated: bool) -> Entropy:
+    return Entropy(
+        source=source,
+        model="",
+        sample_bits=8,
+        credit=Fraction(4),
+        conditioning="x",
+        construction="rbg3-xor",
+        partners=[],
+        simulated=simulated,
+    )
+
+
 def plan(profile: str, *, rate: Fraction = Fraction(1), **changes: object) -> Plan:
     settings = {"width": 640, "height": 480, "max_value": 255, "frame_rate": rate, "lut": "linear", "tau": None}
     return plan_for(profile, **(settings | changes))  # type: ignore[arg-type]  # a test names any of them
@@ -111,7 +124,7 @@ def test_what_cannot_be_promised_is_refused_with_a_remedy(changes: dict[str, obj
 @pytest.mark.parametrize("profile", PROMISED)
 def test_a_statement_can_be_added_up_again_by_its_reader(profile: str) -> None:
     made = plan(profile, tau=32)
-    entropy = Entropy(source="microrng", model="", sample_bits=8, credit=Fraction(4), conditioning="x", simulated=False)
+    entropy = entropy_of("microrng", simulated=False)
     for level in made.levels:
         mechanism = level.mechanism(np.zeros((level.rows, level.columns), np.int64))
         said = make_statement(made, mechanism, entropy=entropy, pixel_source="raw", simulated=False)
@@ -130,6 +143,6 @@ def test_a_statement_can_be_added_up_again_by_its_reader(profile: str) -> None:
 
 def test_simulated_noise_makes_the_statement_simulated() -> None:
     made = plan("map-day")
-    entropy = Entropy(source="software", model="", sample_bits=8, credit=Fraction(4), conditioning="x", simulated=True)
+    entropy = entropy_of("software", simulated=True)
     mechanism = made.levels[0].mechanism(None)
     assert make_statement(made, mechanism, entropy=entropy, pixel_source="raw", simulated=False).simulated

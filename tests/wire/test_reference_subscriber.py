@@ -46,7 +46,7 @@ def test_it_reads_what_the_wire_reads_and_refuses_a_change_anywhere(subscriber, 
     assert payload == verify(envelope, public, topic) == encode(observation)
     message = cbor2.loads(payload, tag_hook=subscriber.array)
     assert (message["features"]["keypoints"] == observation.features.keypoints).all()
-    assert "2 keypoints, epsilon 1 for 1 x 600 s x 1024 px, SIMULATED" in subscriber.describe(message)
+    assert "2 keypoints, epsilon 1 for 1 x 600 s x 1024 px, noise rbg3-xor, SIMULATED" in subscriber.describe(message)
     for at in range(0, len(envelope), 7):
         with pytest.raises(Exception):  # noqa: B017 (the page lets any library say no)
             subscriber.verify(envelope[:at] + bytes([envelope[at] ^ 1]) + envelope[at + 1 :], public, topic)
