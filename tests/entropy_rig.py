@@ -113,7 +113,7 @@ class Rig:
         self.out = bytearray()
         self._takes: list[tuple[int, int, int]] = []
 
-    def run(self, calls: int, size: int = 100) -> EntropyUnavailable | None:
+    def run(self, calls: int, size: int = 400) -> EntropyUnavailable | None:
         """Start, and take `size` bytes `calls` times or until something fails. Returns the error, or None."""
         try:
             self.pool.start()

@@ -46,10 +46,12 @@ class Monitor:
 
     def examine(self, windows: Windows) -> Finding | None:
         """Run every test on `windows` (k, WINDOW) in order. Returns the gravest finding, the first of equals."""
-        verdicts = [(Verdict(int(test.feed(windows).max())), reason, name) for test, reason, name in self._tests]
-        verdict, reason, name = max(verdicts, key=lambda entry: entry[0])
+        verdicts = np.stack([test.feed(windows) for test, *_ in self._tests], axis=1)
+        verdict = Verdict(int(verdicts.max()))
         if verdict is Verdict.PASS:
             return None
+        _, place = divmod(int(verdicts.argmax()), len(self._tests))
+        _, reason, name = self._tests[place]
         tier = "permanently" if verdict is Verdict.PERMANENT else "intermittently"
         return Finding(reason, verdict is Verdict.PERMANENT, f"{name} failed {tier} on a window of {WINDOW} samples")
 

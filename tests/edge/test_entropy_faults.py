@@ -50,7 +50,7 @@ def test_a_fault_is_found_in_time_named_latched_and_lets_nothing_of_its_window_o
     assert error.reason is reason
     assert error.remedy
     assert rig.samples_since(AFTER) <= samples
-    assert len(rig.out) >= 100
+    assert rig.out
     rig.assert_failed(reason)
 
 
@@ -91,7 +91,7 @@ def test_a_short_fault_costs_a_new_startup_and_nothing_else():
     assert states.count(State.STARTUP) == 2
     assert not rig.leaked(rig.source.reads[again - 1][1])
     assert not rig.leaked(rig.source.reads[again][1])
-    assert len(rig.out) == 4000
+    assert len(rig.out) == 40 * 400
 
 
 def test_a_call_in_which_the_source_became_suspect_is_made_of_later_windows_only():
