@@ -372,6 +372,34 @@ def test_a_register_that_may_be_read_again_shows_that_the_bus_still_works():
     assert bus.drawn <= 100 + 256
 
 
+def test_only_questions_marked_again_are_asked_while_samples_are_read(tmp_path):
+    profile = variant(tmp_path, "idq-packet", ('expect = "00 00"', 'expect = "00 00"\nagain = true'))
+    bus = Recorder(EmulatedChip(profile))
+    chip = ProfiledChip(profile, bus=bus)
+    chip.open()
+    bus.sent.clear()
+    chip.read(512)
+    assert bus.sent.count(b"\x90\x00") == 2
+    assert bus.sent.count(b"\x92\x00") == 0
+
+
+def test_one_byte_transfers_that_are_made_in_a_row_are_handed_to_the_bus_at_once():
+    chip = EmulatedChip(PROFILES["microrng"])
+    rows = []
+    each = chip.each
+    chip.each = lambda tx: rows.append(len(tx)) or each(tx)
+    source = ProfiledChip(PROFILES["microrng"], bus=chip)
+    source.open()
+    source.read(256)
+    assert rows == [2, 258, 2, 257, 2, 2]
+
+
+def test_a_line_that_is_tied_to_mosi_is_named():
+    bus, chip = opened(PROFILES["microrng"])
+    bus.inject(parse_fault("echo"))
+    assert "an echo of what is sent" in error_of(lambda: chip.read(256)).detail
+
+
 def test_a_pause_is_made_after_every_burst(tmp_path):
     time = Time()
     _, chip = opened(variant(tmp_path, "rdrng", ("pause_us = 0", "pause_us = 500000")), time=time)

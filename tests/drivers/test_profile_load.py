@@ -167,6 +167,9 @@ DEFECTS = [
     ('expect = "00 a2"', 'expect = "00 00"', "a MISO line that is held low: add identify or selftest", "Correct"),
     ('expect = "00 a2"', 'expect = "00 ff"', "a MISO line that is held high", "Correct"),
     ('tx = "90 00"', 'tx = "90 a2"', "a MISO line that is tied to MOSI", "Correct"),
+    ("[sample]", '[[start]]\ntx = "01 02"\nexpect = "01"\n[sample]', "start[0]: expect has 1 bytes, but tx", "Correct"),
+    ("[sample]", '[[stop]]\ntx = "01"\nmask = "01"\n[sample]', "stop[0]: expect has 0 bytes, but tx has 1", "Correct"),
+    ("payload = [2, 18]", 'payload = [2, "??"]', "read.payload[1]: still a placeholder", "Copy the template"),
     ('tx = "91 00"', 'tx = ""', "status: tx is empty", "Correct"),
     ('ok = "01"', 'ok = "11"', "status: ok has ones where mask has zeros", "Correct"),
     ('ok = "01"', 'ok = "01 00"', "status.ok: needs exactly one byte, and has 2", "Correct"),
@@ -242,6 +245,8 @@ def test_a_self_test_that_proves_nothing_is_refused(file, keys, what):
         ("[0, 256]\npartial = true", "[1, 256]", "a burst is all payload"),
         ('dummy = "72"', 'dummy = "72"\ntx_prefix = "01"', "read.tx_prefix: with bus.cs_change_per_byte"),
         ('cmd = "74"', 'cmd = "74 74"', "selftest.cmd has 2 bytes"),
+        ('tx = "73"\nrx_index = 0', 'tx = "73 73"\nrx_index = 1', "status.tx has 2 bytes"),
+        ("[read]", '[ready]\ntx = "75 75"\nok = "01"\n[read]', "ready.tx has 2 bytes"),
         ("max_transfer = 511", "max_transfer = 200", "more than bus.max_transfer (200)"),
     ],
 )

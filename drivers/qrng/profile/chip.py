@@ -209,9 +209,6 @@ class ProfiledChip:
                 "the chip gave the same packet twice",
                 "Add ready to the profile if the chip can say when samples are new; else replace the chip.",
             )
-        if len(self._last) != len(payload):
-            self._last[:] = bytes(len(self._last))
-            self._last = bytearray(len(payload))
         self._last[:] = payload
 
     def _judge(self, samples: memoryview) -> int:

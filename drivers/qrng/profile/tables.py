@@ -237,9 +237,7 @@ class Sample(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def matches(answer: bytes, expect: bytes, mask: bytes) -> bool:
-    """Whether `answer` equals `expect` in the bits of `mask` (all bits where it is empty)."""
-    if len(answer) != len(expect):
-        return False
+    """Whether `answer`, as long as `expect`, equals it in the bits of `mask` (all bits where that is empty)."""
     return all((a ^ e) & m == 0 for a, e, m in zip(answer, expect, mask or b"\xff" * len(expect), strict=True))
 
 
