@@ -19,6 +19,8 @@ from edge.entropy.estimators.tuples import count_tuples, longest_repeat, t_tuple
 LEAST = 10_000
 """Samples below which the estimators of SP 800-90B have too little to count; the standard asks for 1,000,000."""
 STANDARD = 1_000_000
+MOST = (1 << 23) - 1
+"""Samples that are assessed at most: the ids of contexts have 32 bits."""
 
 Samples = NDArray[np.uint8]
 
@@ -64,18 +66,18 @@ def assess(
     One million samples of 8 bits take one to two minutes and about 1 GB of memory, nearly all for the bit string.
 
     Args:
-        samples: (L,) uint8, L ≥ 10,000; the standard asks for 1,000,000. Not changed.
+        samples: (L,) uint8, 10,000 ≤ L < 2^23; the standard asks for 1,000,000. Not changed.
         sample_bits: bits of a sample, 1 to 8, in the low bits of each byte.
         bit_limit: use only so many bits for the bit string (`ea_non_iid -t` uses 1,000,000); None uses all.
         progress: told before each estimator.
 
     Raises:
-        ValueError: too few samples, or a sample that does not fit sample_bits.
+        ValueError: too few or too many samples, or a sample that does not fit sample_bits.
     """
     if not 1 <= sample_bits <= 8:
         raise ValueError(f"a sample has 1 to 8 bits, not {sample_bits}")
-    if samples.size < LEAST or (bit_limit is not None and bit_limit < LEAST):
-        raise ValueError(f"the estimators need {LEAST} samples and bits at least; the standard asks for {STANDARD}")
+    if not LEAST <= samples.size <= MOST or (bit_limit is not None and bit_limit < LEAST):
+        raise ValueError(f"the estimators take {LEAST} to {MOST} samples, and {LEAST} bits or more of the bit string")
     present = np.bincount(samples, minlength=256) > 0
     if present[1 << sample_bits :].any():
         raise ValueError(f"a sample does not fit {sample_bits} bits")

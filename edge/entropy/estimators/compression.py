@@ -19,8 +19,9 @@ def compression(bits: NDArray[np.uint8], dictionary: int = DICTIONARY) -> float:
 
     The bits are read as blocks of six. For each block after the first `dictionary`, D is the number of blocks since
     its value was last seen (since the beginning, if never). X̄ is the mean of log2 D over v blocks, and
-    X̄' = X̄ - Z c σ̂ / √v its lower 99 % bound. If one block value has probability p and the other 63 share the rest evenly, the expected
-    mean is G(p) + 63 G((1 - p) / 63); p is where that equals X̄', and H = -log2(p) / 6, or 1 if there is no such p.
+    X̄' = X̄ - Z c σ̂ / √v its lower 99 % bound. If one block value has probability p and the other 63 share the rest
+    evenly, the expected mean is G(p) + 63 G((1 - p) / 63). With the p for which that equals X̄', H = -log2(p) / 6;
+    H = 1 if there is none.
 
     Args:
         bits: (L,) of 0 and 1, with at least `dictionary` + 2 blocks.

@@ -24,7 +24,7 @@ def lz78y(symbols: NDArray[np.uint8], alphabet: int, depths: int = DEPTHS) -> fl
     """
     places = symbols.size - depths
     full = _full(symbols, alphabet, depths)
-    highest = np.zeros(places, np.int64)
+    highest = np.zeros(places, np.int32)
     named = np.zeros(places, np.uint8)
     for found in events(symbols, alphabet, depths):
         later = found.kept(np.s_[depths - found.depth :])
