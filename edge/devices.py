@@ -1,8 +1,10 @@
 """From the settings to the drivers they name. Drivers are imported when they are asked for, not before."""
 
 import difflib
+import json
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ from edge.sources import (
     EmulatedQCicadaSettings,
     EmulatedSettings,
     EmulatedTpmSettings,
+    EntropySettings,
     Idq250Settings,
     MicroRngSettings,
     ProfileSettings,
@@ -240,6 +243,29 @@ def _discovered(_: DiscoverSettings) -> Qrng:
         f"no entropy source on this machine can be used; tried: {', '.join(tried) or 'nothing, none was found'}",
         'connect one (docs/entropy.md), or name one in [qrng]; for a trial without hardware: driver = "software"',
     )
+
+
+def commissioned_credit(settings: EntropySettings) -> Fraction | None:
+    """Bits of min-entropy in a sample that commissioning allows, None where the device was not commissioned.
+
+    Raises ConfigError where the report cannot be read.
+    """
+    if settings.commissioned is None:
+        return None
+    if not isinstance(settings.commissioned, str):
+        return Fraction(str(settings.commissioned))
+    return _report_credit(Path(settings.commissioned))
+
+
+def _report_credit(path: Path) -> Fraction:
+    try:
+        credit = json.loads(path.read_text(encoding="utf-8"))["credit"]
+        return Fraction(str(credit))
+    except OSError as error:
+        detail = f"{path}: {error.strerror}"
+    except (ValueError, KeyError, TypeError):
+        detail = f"{path}: not a report of `speckled qrng commission`"
+    raise ConfigError(Reason.CONFIG, detail, "name its report.json in [entropy] commissioned, or remove the key")
 
 
 def candidate_settings(found: "Candidate") -> SourceSettings:

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge.entropy import EntropyPool, Latch
+from edge.devices import commissioned_credit
+from edge.entropy import EntropyPool, Latch, retest_and_clear
 from edge.entropy.buffer import wipe
 from edge.errors import ConfigError, EntropyUnavailable, Reason
-from edge.qrng.account import show_account
+from edge.qrng.account import Measured, show_account
 from edge.qrng.counted import Counted
 from edge.qrng.device import Chosen
 from edge.qrng.open import make_source
@@ -18,9 +18,9 @@ from edge.sources import EmulatedSettings
 from wire.exit import Exit
 
 _CALL = 1024
-"""Bytes of full entropy that one call asks the pool for."""
+"""Bytes that one call asks the pool for: the size of a small window's noise."""
 MEANING: Final = {
-    Reason.ENTROPY_START: "A bit of the samples hardly ever changes, or the conditioning of this program is damaged.",
+    Reason.ENTROPY_START: "A bit of the samples hardly ever changes, as if one line of the bus were dead.",
     Reason.ENTROPY_REPETITION: "The source gave one value again and again: it is stuck, without power or unplugged.",
     Reason.ENTROPY_PROPORTION: "One value came far more often than chance allows: the noise is weak or swamped.",
     Reason.ENTROPY_BITS: (
@@ -30,18 +30,10 @@ MEANING: Final = {
     Reason.ENTROPY_REPLAY: "Samples came that had come before: an old buffer is served again, or a generator has a "
     "short period.",
     Reason.ENTROPY_DEVICE: "The device or its bus did not answer as it should; the samples themselves were not judged.",
+    Reason.ENTROPY_CRYPTOGRAPHY: "A function that makes noise of samples gave a wrong answer to a known question: the "
+    "source may be in order, this computer is not.",
     Reason.ENTROPY_LATCHED: "The source had failed before.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a run through the whole path took. size: bytes of full entropy; seconds: of device and path together."""
-
-    samples: int
-    device_seconds: float
-    size: int
-    seconds: float
 
 
 def trial(
@@ -66,9 +58,18 @@ def trial(
         report.step("open", "FAILED", error.detail, error.remedy)
         report.finish(device=chosen.name, passed=False, reason=error.reason.value, remedy=error.remedy, samples=0)
         raise
-    pool = EntropyPool(source, clock=clock)
+    pool = EntropyPool(
+        source,
+        clock=clock,
+        rate=chosen.entropy.rate,
+        partners=tuple(make_source(partner) for partner in chosen.entropy.partners),
+        commissioned=commissioned_credit(chosen.entropy),
+    )
     try:
         measured = _run(report, pool, source, samples, clock)
+        mark = latch.read() if latch is not None else None
+        if clear_latch and latch is not None:
+            mark = retest_and_clear(pool, latch)
     except EntropyUnavailable as error:
         progress.clear()
         _explain(report, chosen, source, error)
@@ -78,7 +79,7 @@ def trial(
         progress.clear()
     facts = show_account(report, chosen, pool.provenance(), measured)
     report.say()
-    report.row("PASSED", _afterwards(latch, clear_latch=clear_latch))
+    report.row("PASSED", _afterwards(latch, mark, clear_latch=clear_latch))
     report.row("", "The tests find a broken source and do not measure entropy: that is `speckled qrng commission`.")
     report.finish(device=chosen.name, passed=True, samples=measured.samples, **facts)
     return Exit.OK
@@ -158,11 +159,11 @@ def _latch_to_clear(chosen: Chosen) -> Latch:
     return latch
 
 
-def _afterwards(latch: Latch | None, *, clear_latch: bool) -> str:
-    reason = None if latch is None else latch.read()
-    if latch is None or reason is None:
-        return "The source is in order." if latch is None else "The source is in order, and no mark holds it back."
-    if not clear_latch:
-        return f"Capture still refuses it: {latch.path} says {reason}. --clear-latch removes that after a pass."
-    latch.path.unlink()
-    return f"The mark {latch.path} ({reason}) is removed: capture may use the source again."
+def _afterwards(latch: Latch | None, mark: str | None, *, clear_latch: bool) -> str:
+    if latch is None:
+        return "The source is in order."
+    if mark is None:
+        return "The source is in order, and no mark holds it back."
+    if clear_latch:
+        return f"The mark {latch.path} ({mark}) is removed: capture may use the source again."
+    return f"Capture still refuses it: {latch.path} says {mark}. --clear-latch removes that after a pass."

@@ -1,16 +1,18 @@
 import sys
+from fractions import Fraction
 
 import pytest
 
 from drivers.qrng.discover import Candidate
 from drivers.qrng.profile import SHIPPED
-from edge.devices import candidate_settings, make_qrng
+from edge.devices import candidate_settings, commissioned_credit, make_qrng
 from edge.errors import ConfigError, EntropyUnavailable
 from edge.sources import (
     CharacterSettings,
     DiscoverSettings,
     EmulatedMicroRngSettings,
     EmulatedProfileSettings,
+    EntropySettings,
     MicroRngSettings,
     ProfileSettings,
     SoftwareSettings,
@@ -71,3 +73,24 @@ def test_a_profile_that_cannot_be_used_is_a_matter_of_configuration(kind, tmp_pa
     with pytest.raises(ConfigError, match="bad-profile") as caught:
         make_qrng(kind(file=str(path)))
     assert "Did you mean name?" in caught.value.remedy
+
+
+def test_a_commissioned_credit_is_a_number_or_that_of_a_report(tmp_path):
+    report = tmp_path / "report.json"
+    report.write_text('{"credit": 3.25}')
+    assert commissioned_credit(EntropySettings()) is None
+    assert commissioned_credit(EntropySettings(commissioned=3.2)) == Fraction(16, 5)
+    assert commissioned_credit(EntropySettings(commissioned=str(report))) == Fraction(13, 4)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"credit": null}', '{"credit": "much"}'])
+def test_a_file_that_is_no_commissioning_report_is_refused(tmp_path, text):
+    report = tmp_path / "report.json"
+    report.write_text(text)
+    with pytest.raises(ConfigError, match="not a report of `speckled qrng commission`"):
+        commissioned_credit(EntropySettings(commissioned=str(report)))
+
+
+def test_a_commissioning_report_that_is_missing_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"absent\.json: No such file"):
+        commissioned_credit(EntropySettings(commissioned=str(tmp_path / "absent.json")))

@@ -1,0 +1,146 @@
+"""What a person sees of `speckled qrng`: the real command, its two streams and its exit status."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drivers.qrng.profile import SHIPPED
+from wire.exit import Exit
+
+pytestmark = pytest.mark.timeout(120)
+
+MICRORNG = SHIPPED / "microrng.toml"
+
+
+def speckled(*words, before=(), **options):
+    return subprocess.run(
+        [*before, sys.executable, "-m", "edge", "qrng", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+def only_line(result):
+    """The one line on standard error."""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("speckled: ")
+    return lines[0]
+
+
+def test_a_biased_source_is_refused_in_words_that_help():
+    result = speckled("test", "--device", "emulated:microrng", "--fault", "bias=0.6")
+    assert result.returncode == Exit.NO_ENTROPY
+    line = only_line(result)
+    assert "entropy-predictable-bits: the bit prediction test failed" in line
+    assert "Check wiring and power" in line
+    told = " ".join(result.stdout.split())
+    assert "samples: entropy-predictable-bits" in told
+    assert "ones and zeros are not equally likely" in told
+    assert "publishes nothing" in told
+
+
+def test_a_healthy_source_passes_and_is_accounted_for():
+    result = speckled("test", "--device", "emulated:microrng", "--samples", "3000", "--json")
+    assert (result.returncode, result.stderr) == (Exit.OK, "")
+    told = json.loads(result.stdout)
+    assert told["passed"]
+    assert told["windows"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "remedy"),
+    [
+        ("[[bus\n", "bad-profile", "Correct the TOML"),
+        ('nme = "chip"\n', "nme: no such key", "Did you mean name?"),
+        ('name = "chip"\n', "missing", "Add the key"),
+        ('name = "??"\n', "still a placeholder", "data sheet"),
+        (MICRORNG.read_text().replace("mode = 1", "mode = 7"), "bus.mode", "Correct the value"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["profile", "emulated:profile"])
+def test_a_bad_profile_is_one_line_that_names_the_key(tmp_path, kind, text, says, remedy):
+    path = tmp_path / "chip.toml"
+    path.write_text(text)
+    result = speckled("test", "--device", f"{kind}:{path}{'@/dev/null' if kind == 'profile' else ''}")
+    assert result.returncode == Exit.CONFIG
+    line = only_line(result)
+    assert str(path) in line
+    assert says in line
+    assert remedy in line
+
+
+def test_a_profile_that_does_not_exist_is_named():
+    result = speckled("probe", "--device", "emulated:profile:absent.toml")
+    assert result.returncode == Exit.CONFIG
+    assert "absent.toml" in only_line(result)
+
+
+@pytest.mark.parametrize("device", ["emulated:microrng", f"emulated:profile:{MICRORNG}"])
+@pytest.mark.parametrize("command", ["probe", "test"])
+def test_another_chip_than_the_one_that_is_named_is_refused(device, command):
+    result = speckled(command, "--device", device, "--fault", "wrong-chip")
+    assert result.returncode == Exit.NO_ENTROPY
+    line = only_line(result)
+    assert "link-test-failed" in line or "wrong-device" in line
+    assert "Check" in line
+
+
+@pytest.mark.parametrize("command", ["probe", "test"])
+def test_a_node_that_may_not_be_opened_is_named_with_what_to_do(tmp_path, command):
+    """Permission bits do not bind root, unless it gives up its capabilities."""
+    node = tmp_path / "qrandom0"
+    node.write_text("")
+    node.chmod(0)
+    before = []
+    if os.geteuid() == 0:
+        program = shutil.which("setpriv") or pytest.skip("needs setpriv: apt install util-linux")
+        before = [program, "--bounding-set=-all", "--inh-caps=-all"]
+    result = speckled(command, "--device", f"character:{node}", before=before)
+    assert result.returncode == Exit.NO_ENTROPY
+    line = only_line(result)
+    assert f"denied: {node} may not be read by this user" in line
+    assert "udev rule" in line
+
+
+@pytest.mark.skipif(Path("/sys/class/spidev").exists(), reason="this machine has SPI")
+@pytest.mark.parametrize("command", ["probe", "test"])
+def test_a_missing_kernel_module_is_named_with_what_loads_it(command):
+    result = speckled(command, "--device", "microrng:/dev/spidev0.0")
+    assert result.returncode == Exit.NO_ENTROPY
+    line = only_line(result)
+    assert "the kernel module spidev that would make it is not loaded" in line
+    assert "dtparam=spi=on" in line
+    assert "modprobe spidev" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["test", "--device", "emulated:micorng"], "Did you mean emulated:microrng?"),
+        (["test", "--device", "emulated:microrng", "--fault", "bais=0.6"], "Did you mean `bias`?"),
+        (["probe", "--device", "software", "--fault", "stuck"], "leave out --fault"),
+        (["test", "--config", "absent.toml"], "Name a readable settings file."),
+    ],
+)
+def test_a_wrong_word_is_answered_with_the_right_one(words, remedy):
+    result = speckled(*words)
+    assert result.returncode == Exit.CONFIG
+    assert remedy in only_line(result)
+
+
+def test_the_sources_of_a_machine_are_listed_as_text_and_as_json():
+    text, tree = speckled("list"), speckled("list", "--json")
+    assert text.returncode == tree.returncode
+    assert tree.returncode in (Exit.OK, Exit.UNAVAILABLE)
+    found = json.loads(tree.stdout)
+    assert all(f'driver = "{source["driver"]}"' in text.stdout for source in found)
+    assert text.stdout
