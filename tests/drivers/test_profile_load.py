@@ -82,7 +82,7 @@ def refused(path, text=None):
     assert error.reason is QrngReason.BAD_PROFILE
     assert error.detail.startswith(f"{path}: ")
     assert "\n" not in str(error) + error.remedy
-    assert error.remedy.endswith(".")
+    assert error.remedy.endswith((".", "?"))
     return error
 
 
@@ -150,18 +150,18 @@ def test_the_docs_name_every_key():
 DEFECTS = [
     ("mode = 0", "mode = 4", "bus.mode: Expected `int` <= 3", "Correct the value"),
     ("mode = 0", "mode = '0'", "bus.mode: Expected `int`, got `str`", "Correct the value"),
-    ("mode = 0", "moed = 0", "bus.moed: no such key", "Write mode, which is the nearest key."),
+    ("mode = 0", "moed = 0", "bus.moed: no such key", "Did you mean mode?"),
     ("mode = 0", "colour = 0", "bus.colour: no such key", "The keys here are bits, cs_change_per_byte, max_transfer"),
     ("mode = 0", "", "bus.mode: missing", "Add the key"),
     ("mode = 0", "mode = 0\nbits = 16", "bus.bits: Expected 8", "Correct the value"),
     ("speed_hz = 1000000", "speed_hz = 0", "bus.speed_hz: Expected `int` >= 1000", "Correct the value"),
-    ("[status]", "[statsu]", "statsu: no such key", "Write status, which is the nearest key."),
+    ("[status]", "[statsu]", "statsu: no such key", "Did you mean status?"),
     ("[[identify]]", "[identify]", "identify: Expected `array`", "Correct the value"),
     (
         'expect = "00 a2"',
         'expekt = "00 a2"',
         "identify[0].expekt: no such key",
-        "Write expect, which is the nearest key.",
+        "Did you mean expect?",
     ),
     ('expect = "00 a2"', 'expect = "a2"', "identify[0]: expect has 1 bytes, but tx has 2", "Correct"),
     ('expect = "00 a2"', 'expect = "0xa2"', "identify[0].expect: not hex", "Correct"),
@@ -191,7 +191,7 @@ DEFECTS = [
     ("payload = [2, 18]", "payload = [1, 18]", "read: health.index 1 is inside the payload [1, 18]", "Correct"),
     ("payload = [2, 18]", "payload = [2]", "read.payload: Expected `array` of length 2", "Correct"),
     ("{ index = 0,", "{ index = 18,", "read: header.index 18 is not inside a burst", "Correct"),
-    ("{ index = 0,", "{ indx = 0,", "read.header.indx: no such key", "Write index, which is the nearest key."),
+    ("{ index = 0,", "{ indx = 0,", "read.header.indx: no such key", "Did you mean index?"),
     ("{ index = 0,", "{ index = 1,", "read: header and health are the same byte", "Correct"),
     ("burst = 18", "burst = 18\npartial = true", "read: partial needs a burst that is all payload", "Correct"),
     ("burst = 18", "burst = 5000", "read.burst: Expected `int` <= 4096", "Correct"),

@@ -101,7 +101,7 @@ def _explained(path: Path | str, message: str) -> QrngError:
     if unknown:
         keys = sorted(field.name for field in msgspec.structs.fields(_table_at(place)))
         near = difflib.get_close_matches(unknown["key"], keys, n=1)
-        remedy = f"Write {near[0]}, which is the nearest key." if near else f"The keys here are {', '.join(keys)}."
+        remedy = f"Did you mean {near[0]}?" if near else f"The keys here are {', '.join(keys)}."
         return _bad(path, f"{prefix}{unknown['key']}: no such key", remedy)
     missing = _MISSING.fullmatch(what)
     if missing:
