@@ -89,6 +89,11 @@ class EntropyPool:
         claimed = self._identified(self._chip).credit
         return claimed if self._commissioned is None else min(claimed, self._commissioned)
 
+    @property
+    def startups(self) -> int:
+        """How often the start-up tests were run, over all sources."""
+        return sum(source.startups for source in self._sources)
+
     def start(self) -> None:
         """Identify the sources, run the start-up tests and the known answers; does nothing when HEALTHY.
 

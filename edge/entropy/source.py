@@ -61,6 +61,7 @@ class TestedSource:
         self._state = State.ABSENT
         self._identity: QrngIdentity | None = None
         self._suspected_at: float | None = None
+        self._startups = 0
         self._monitor = Monitor(8 * expected)
 
     @property
@@ -72,6 +73,11 @@ class TestedSource:
     def identity(self) -> QrngIdentity | None:
         """What it is, known once it was opened."""
         return self._identity
+
+    @property
+    def startups(self) -> int:
+        """How often the start-up tests were run: once for each start and retest, more after intermittent failures."""
+        return self._startups
 
     @property
     def name(self) -> str:
@@ -137,6 +143,7 @@ class TestedSource:
 
     def _run_startup_tests(self) -> None:
         self._state = State.STARTUP
+        self._startups += 1
         samples = self._read(STARTUP_SAMPLES)
         try:
             drawn = np.frombuffer(samples, np.uint8)
