@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.entropy.estimators.assess import LEAST, assess
+from edge.entropy.estimators.progress import Progress, silent, within
+
 RESTARTS = 1000
 SAMPLES = 1000
 """Restarts, and samples from the beginning of each (SP 800-90B, 3.1.4.1)."""
@@ -14,9 +17,11 @@ _SIGNIFICANCE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class RestartCheck:
-    """The sanity check of restarts (SP 800-90B, 3.1.4.3): `largest` count of a value in a row or column.
+    """What restarts say (SP 800-90B, 3.1.4).
 
-    passed: `largest` is below `cutoff`. entropy: bits per sample that were assumed.
+    entropy: H, bits per sample that were assumed. largest: the greatest count of a value in a row or column, which
+    must stay below `cutoff`. rows, columns: estimates of all samples row by row and column by column, in bits per
+    sample, which must reach H / 2; None where there are too few samples for them.
     """
 
     restarts: int
@@ -24,33 +29,56 @@ class RestartCheck:
     entropy: float
     largest: int
     cutoff: int
+    rows: float | None
+    columns: float | None
 
     @property
     def passed(self) -> bool:
-        """Whether no value is commoner at the same place, or in one restart, than the entropy allows."""
-        return self.largest < self.cutoff
+        """Whether both the sanity check (3.1.4.3) and the validation test (3.1.4.2) allow the entropy assumed."""
+        return self.largest < self.cutoff and 2 * self.validated >= self.entropy
+
+    @property
+    def validated(self) -> float:
+        """The least of H and the two estimates, in bits per sample."""
+        return min(each for each in (self.entropy, self.rows, self.columns) if each is not None)
 
 
-def restart_check(matrix: NDArray[np.uint8], entropy: float, *, alphabet: int = 256) -> RestartCheck:
-    """Look for values that come back with each restart (SP 800-90B, 3.1.4.3).
+def restart_check(
+    matrix: NDArray[np.uint8],
+    entropy: float,
+    sample_bits: int = 8,
+    *,
+    bit_limit: int | None = None,
+    progress: Progress = silent,
+) -> RestartCheck:
+    """Look for what comes back with each restart (SP 800-90B, 3.1.4).
 
     A value of a source with H bits per sample comes with probability at most 2^-H. In no row (one restart) and no
     column (the same place in all restarts) may any value be so common that the binomial tail says less than
-    alpha = 0.01 / (k (rows + columns)), k being the number of possible values.
+    alpha = 0.01 / (k (rows + columns)), k being the number of possible values. Then all estimators assess the samples
+    row by row and column by column, where there are enough of them.
 
     Args:
         matrix: (restarts, samples) uint8, row by row as the source gave it after each restart; at least 2 by 2.
         entropy: H, bits per sample of the assessment, 0 or more.
-        alphabet: k, possible values of a sample.
+        sample_bits: 1 to 8; k = 2^sample_bits.
+        bit_limit: as in assess().
+        progress: told what is being done.
     """
     restarts, samples = matrix.shape
     rows = max(int(np.bincount(row).max()) for row in matrix)
     columns = max(int(np.bincount(column).max()) for column in matrix.T)
-    alpha = _SIGNIFICANCE / (alphabet * (restarts + samples))
+    alpha = _SIGNIFICANCE / ((1 << sample_bits) * (restarts + samples))
     cuts = [tail_cutoff(size, entropy, alpha) for size in (samples, restarts)]
     # Rows and columns are equally long in the standard; where not, the side that is nearer its cutoff is reported.
     largest, cutoff = max(zip((rows, columns), cuts, strict=True), key=lambda side: side[0] - side[1])
-    return RestartCheck(restarts, samples, entropy, largest, cutoff)
+    by_rows = by_columns = None
+    if matrix.size >= LEAST:
+        by_rows = assess(matrix.ravel(), sample_bits, bit_limit=bit_limit, progress=within(progress, 0.0, 0.5)).entropy
+        transposed = matrix.T.ravel()
+        by_columns = assess(transposed, sample_bits, bit_limit=bit_limit, progress=within(progress, 0.5, 1.0)).entropy
+        transposed.fill(0)
+    return RestartCheck(restarts, samples, entropy, largest, cutoff, by_rows, by_columns)
 
 
 def tail_cutoff(trials: int, entropy: float, alpha: float) -> int:
