@@ -134,8 +134,6 @@ def _qcicada(settings: QCicadaSettings) -> Qrng:
 def _idq250(settings: Idq250Settings) -> Qrng:
     from drivers.qrng.idq250 import Idq250
 
-    if settings.address is None:
-        return Idq250(device=settings.device, power_gpio=settings.power_gpio)
     return Idq250(device=settings.device, address=settings.address, power_gpio=settings.power_gpio)
 
 
@@ -181,7 +179,8 @@ def _emulated(settings: EmulatedSettings) -> Qrng:
             from drivers.emulated.idq250 import EmulatedIdq250
             from drivers.qrng.idq250 import Idq250
 
-            return Idq250(bus=EmulatedIdq250(faults=faults))
+            chip = EmulatedIdq250(faults=faults)
+            return Idq250(bus=chip, power=chip.power)
         case EmulatedTpmSettings():
             from drivers.emulated.tpm import EmulatedTpm
             from drivers.qrng.tpm import Tpm

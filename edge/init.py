@@ -24,8 +24,15 @@ exposure_us = 20000
 gain = 1.0
 
 [qrng]
-driver = "discover"            # the first real source found; or microrng, character
+driver = "discover"            # the first real source found; `speckled qrng list` and `probe` show what there is
+# driver = "microrng"          # or qcicada, idq250, tpm, character, profile: docs/devices has what each needs
+# device = "/dev/spidev0.0"
 # software and emulated-microrng work anywhere, and mark every observation as simulated
+
+[entropy]
+rate = "true-random"           # "drbg" stretches seeds of a slow source, and every observation says so
+# partners = [{{driver = "tpm"}}, {{driver = "character"}}]   # XORed into all noise; all must be healthy
+# commissioned = "report/report.json"   # of `speckled qrng commission`; can only lower what a sample counts for
 
 [privacy]
 profile = "place"              # docs/privacy.md has the table of profiles

@@ -7,6 +7,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 S = TypeVar("S", bound=Struct)
+LOWEST_ADDRESS, HIGHEST_ADDRESS = 0x08, 0x77
+"""Of I2C; the others are reserved (NXP UM10204, 3.1.12)."""
+GPIO_LINE = r"^(/dev/)?gpiochip[0-9]+:[0-9]+$"
 Credit = Annotated[float, Meta(gt=0, le=7.2)]
 
 
@@ -33,11 +36,14 @@ class QCicadaSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Idq250Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="idq250"):
-    """An ID Quantique IDQ250C2 on I2C. `power_gpio`: the line that powers it, as CHIP:LINE, None where it is wired."""
+    """An ID Quantique IDQ250C2 on I2C, at an `address` that no public source states.
+
+    power_gpio: the line of its power-down pin, as CHIP:NUMBER; None where the pin is wired high.
+    """
 
     device: str = "/dev/i2c-1"
-    address: Annotated[int, Meta(ge=0x08, le=0x77)] | None = None
-    power_gpio: str | None = None
+    address: Annotated[int, Meta(ge=LOWEST_ADDRESS, le=HIGHEST_ADDRESS)] | None = None
+    power_gpio: Annotated[str, Meta(pattern=GPIO_LINE)] | None = None
 
 
 class TpmSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="tpm"):
@@ -131,7 +137,7 @@ class EntropySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     commissioned: str | Credit | None = None
 
 
-def source_from(tree: dict[str, str]) -> SourceSettings:
+def source_from(tree: dict[str, str | int]) -> SourceSettings:
     """The settings of one source from its keys, `driver` among them. Raises msgspec.ValidationError."""
     source: SourceSettings = msgspec.convert(tree, SourceSettings)
     return source
@@ -142,6 +148,8 @@ def source_name(settings: QrngSettings) -> str:
     kind = str(settings.__struct_config__.tag)
     if isinstance(settings, ProfileSettings):
         return f"{kind}:{settings.file}@{settings.device}"
+    if isinstance(settings, Idq250Settings) and settings.address is not None:
+        return f"{kind}:{settings.device}@{settings.address:#04x}"
     if isinstance(settings, EmulatedSettings):
         kind = kind.replace("emulated-", "emulated:")
         return f"{kind}:{settings.file}" if isinstance(settings, EmulatedProfileSettings) else kind

@@ -10,11 +10,19 @@ import msgspec
 
 from edge.config import Settings, load
 from edge.errors import ConfigError, Reason
-from edge.sources import EmulatedSettings, EntropySettings, QrngSettings, source_from, source_name
+from edge.sources import (
+    HIGHEST_ADDRESS,
+    LOWEST_ADDRESS,
+    EmulatedSettings,
+    EntropySettings,
+    QrngSettings,
+    source_from,
+    source_name,
+)
 
 WORDS: Final = (
-    "microrng[:NODE], qcicada[:NODE], idq250[:NODE], tpm[:NODE], character[:NODE], profile:FILE[@NODE], software, "
-    "emulated:microrng, emulated:qcicada, emulated:idq250, emulated:tpm, emulated:character, emulated:profile:FILE"
+    "microrng[:NODE], qcicada[:NODE], idq250:NODE@ADDRESS, tpm[:NODE], character[:NODE], profile:FILE[@NODE], "
+    "software, emulated:microrng, emulated:qcicada, emulated:idq250, emulated:tpm, emulated:character, emulated:profile:FILE"
 )
 _NODE_OF = {
     "microrng": "device",
@@ -82,10 +90,25 @@ def _real(kind: str, rest: str) -> QrngSettings:
     field = _NODE_OF[kind]
     if kind == "profile":
         rest, _, node = rest.partition("@")
-        return _settings(kind, "file", rest, {"device": node} if node else {})
+        return _settings(kind, field, rest, {"device": node} if node else {})
+    if kind == "idq250":
+        rest, _, address = rest.partition("@")
+        return _settings(kind, field, rest, {"address": _address(address)} if address else {})
     if field is None and rest:
         raise ConfigError(Reason.CONFIG, f"--device {kind} has no node", f"write --device {kind}")
     return _settings(kind, field, rest, {})
+
+
+def _address(text: str) -> int:
+    try:
+        address = int(text, 0)
+    except ValueError:
+        address = 0
+    if not LOWEST_ADDRESS <= address <= HIGHEST_ADDRESS:
+        raise ConfigError(
+            Reason.CONFIG, f"`{text}` is no I2C address", "write a number from 0x08 to 0x77, such as 0x28"
+        )
+    return address
 
 
 def _emulated(text: str) -> QrngSettings:
@@ -97,11 +120,11 @@ def _emulated(text: str) -> QrngSettings:
     return _settings(f"emulated-{chip}", "file" if chip == "profile" else None, file, {})
 
 
-def _settings(driver: str, field: str | None, value: str, more: dict[str, str]) -> QrngSettings:
+def _settings(driver: str, field: str | None, value: str, more: dict[str, str | int]) -> QrngSettings:
     if field == "file" and not value:
         word = driver.replace("-", ":")
         raise ConfigError(Reason.CONFIG, f"--device {word} names no profile", f"write --device {word}:FILE.toml")
-    named = {field: value} if field is not None and value else {}
+    named: dict[str, str | int] = {field: value} if field is not None and value else {}
     return source_from({"driver": driver, **named, **more})
 
 

@@ -72,25 +72,22 @@ class Report:
 class Progress:
     """How far a long step is, on one line of a terminal that is rewritten; nothing where there is no terminal."""
 
-    def __init__(self, what: str, total: int, clock: Callable[[], float], stream: TextIO | None = None) -> None:
-        """what: the unit that is counted, such as `samples`. clock: seconds."""
-        self._what = what
-        self._total = max(1, total)
+    def __init__(self, clock: Callable[[], float], stream: TextIO | None = None) -> None:
+        """clock: seconds. stream: standard error where None."""
         self._clock = clock
         self._stream = sys.stderr if stream is None else stream
         self._start = self._shown = clock()
         self._width = 0
 
-    def update(self, done: int) -> None:
-        """Show that `done` of all are done, at most five times a second."""
+    def update(self, text: str, share: float) -> None:
+        """Show `text` and that `share` (0 to 1) of all is done, at most five times a second."""
         now = self._clock()
         if now - self._shown < 0.2 or not self._stream.isatty():
             return
         self._shown = now
-        left = (now - self._start) * (self._total - done) / done if done else 0.0
-        text = f"  {100 * min(done, self._total) // self._total:3} %  {done:,} of {self._total:,} {self._what}"
-        text += f", {duration(left)} left" if done else ""
-        self._write(text)
+        share = min(1.0, share)
+        left = f", {duration((now - self._start) * (1 - share) / share)} left" if share > 0 else ""
+        self._write(f"  {100 * share:3.0f} %  {text}{left}")
 
     def clear(self) -> None:
         """Take the line away."""

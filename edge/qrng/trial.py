@@ -8,6 +8,7 @@ from typing import Final
 from edge.devices import commissioned_credit
 from edge.entropy import EntropyPool, Latch, retest_and_clear
 from edge.entropy.buffer import wipe
+from edge.entropy.monitor import STARTUP_SAMPLES
 from edge.errors import ConfigError, EntropyUnavailable, Reason
 from edge.qrng.account import Measured, show_account
 from edge.qrng.counted import Counted
@@ -51,9 +52,13 @@ def trial(
     latch = _latch_to_clear(chosen) if clear_latch else _latch(chosen)
     report = Report(as_json)
     report.title(f"Testing {chosen.name}: {samples:,} samples from the device to full entropy. None of them is shown.")
-    progress = Progress("samples", samples, clock)
+    progress = Progress(clock)
     try:
-        source = Counted(make_source(chosen.qrng), clock, progress.update)
+        source = Counted(
+            make_source(chosen.qrng),
+            clock,
+            lambda done: progress.update(f"{done:,} samples", done / (samples + STARTUP_SAMPLES)),
+        )
     except EntropyUnavailable as error:
         report.step("open", "FAILED", error.detail, error.remedy)
         report.finish(device=chosen.name, passed=False, reason=error.reason.value, remedy=error.remedy, samples=0)

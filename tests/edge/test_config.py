@@ -53,6 +53,8 @@ def test_a_minimal_file_is_enough_and_paths_are_relative_to_it(tmp_path):
         (MINIMAL + "[qrng]\ndriver = 'zzz'\n", "$.qrng.driver", "choose one of discover, microrng, qcicada"),
         (MINIMAL + "[qrng]\ndriver = 'microrng'\nspeed = 1\n", "field `speed`", "did you mean `speed_hz`"),
         (MINIMAL + "[qrng]\ndriver = 'profile'\n", "field `file`", "add the key `file`"),
+        (MINIMAL + "[qrng]\ndriver = 'idq250'\naddress = 3\n", "$.qrng.address", "correct the value"),
+        (MINIMAL + "[qrng]\ndriver = 'idq250'\npower_gpio = '17'\n", "$.qrng.power_gpio", "correct the value"),
         (MINIMAL + "[entropy]\nrate = 'drgb'\n", "$.entropy.rate", "did you mean `drbg`"),
         (MINIMAL + "[entropy]\npartner = []\n", "field `partner`", "did you mean `partners`"),
         (MINIMAL + "[entropy]\npartners = [{driver = 'tmp'}]\n", "partners[0].driver", "did you mean `tpm`"),

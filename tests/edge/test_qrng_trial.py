@@ -196,10 +196,10 @@ class Terminal(io.StringIO):
 def test_progress_is_shown_on_a_terminal_and_taken_away():
     now = iter([0.0, 1.0, 1.1])
     terminal = Terminal()
-    progress = Progress("samples", 1000, lambda: next(now), terminal)
-    progress.update(250)
-    progress.update(300)
-    assert "25 %  250 of 1,000 samples, 3 s left" in terminal.getvalue()
+    progress = Progress(lambda: next(now), terminal)
+    progress.update("250 samples", 0.25)
+    progress.update("300 samples", 0.3)
+    assert "25 %  250 samples, 3 s left" in terminal.getvalue()
     assert "300" not in terminal.getvalue()
     progress.clear()
     assert terminal.getvalue().endswith("\r")
@@ -208,7 +208,7 @@ def test_progress_is_shown_on_a_terminal_and_taken_away():
 def test_progress_is_silent_where_nobody_watches():
     now = iter([0.0, 1.0])
     stream = io.StringIO()
-    Progress("samples", 1000, lambda: next(now), stream).update(250)
+    Progress(lambda: next(now), stream).update("250 samples", 0.25)
     assert stream.getvalue() == ""
 
 
