@@ -11,7 +11,7 @@ from drivers.errors import DriverError
 from edge.capture import Capture, Origin
 from edge.config import Settings, configuration_hash
 from edge.courier import Courier
-from edge.devices import make_camera, make_qrng
+from edge.devices import commissioned_credit, make_camera, make_qrng
 from edge.entropy import EntropyPool, Latch
 from edge.errors import CameraUnavailable, ConfigError, Reason
 from edge.folders import state_folder
@@ -49,7 +49,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
     key = read_private_key(Path(settings.device.key))
     state = state_folder(settings.capture.state, "[capture]")
     camera = make_camera(settings.camera, stop.is_set)
-    pool = EntropyPool(make_qrng(settings.qrng), clock=time.monotonic, latch=Latch(state / "entropy-failed"))
+    pool = _make_pool(settings, Latch(state / "entropy-failed"))
     courier = Courier(CaptureLink(Path(settings.relay.socket)).send)
     with ExitStack() as stack:
         try:
@@ -108,6 +108,17 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             fuse=settings.privacy.fuse,
             notifier=Notifier(),
         ).run(stop)
+
+
+def _make_pool(settings: Settings, latch: Latch) -> EntropyPool:
+    return EntropyPool(
+        make_qrng(settings.qrng),
+        clock=time.monotonic,
+        latch=latch,
+        rate=settings.entropy.rate,
+        partners=tuple(make_qrng(partner) for partner in settings.entropy.partners),
+        commissioned=commissioned_credit(settings.entropy),
+    )
 
 
 def _protect_memory(settings: Settings) -> None:

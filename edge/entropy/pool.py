@@ -249,7 +249,7 @@ class EntropyPool:
         reason, detail, remedy = self._failure
         first = detail if reason is Reason.ENTROPY_LATCHED else f"{reason.value}: {detail}"
         if self._latch is not None and self._latch.read() is not None:
-            remedy += f" Then remove {self._latch.path} and restart."
+            remedy += f" Then `speckled qrng test --config FILE --clear-latch` removes {self._latch.path} if it passes."
         raise EntropyUnavailable(Reason.ENTROPY_LATCHED, f"the source failed earlier: {first}", remedy)
 
     def _identified(self, source: TestedSource) -> QrngIdentity:

@@ -22,6 +22,7 @@ state = "capture"
 require_locked_memory = false
 [simulation]
 speedup = {speedup}
+{more}
 """
 
 
@@ -63,12 +64,12 @@ def run(tmp_path, monkeypatch):
         def run(self, stop):
             pass
 
-    def go(*, camera, qrng, speedup=1):
+    def go(*, camera=True, qrng=True, speedup=1, more=""):
         monkeypatch.setattr(assemble, "lock_memory", lambda: None)
         monkeypatch.setattr(assemble, "Capture", Recorder)
         monkeypatch.setattr(assemble, "make_camera", lambda *_: Camera(simulated=camera))
         monkeypatch.setattr(assemble, "make_qrng", lambda _: Qrng(simulated=qrng))
-        (tmp_path / "speckled.toml").write_text(SETTINGS.format(speedup=speedup))
+        (tmp_path / "speckled.toml").write_text(SETTINGS.format(speedup=speedup, more=more))
         assemble.run_capture(load(tmp_path / "speckled.toml"), new_epoch=True, stop=threading.Event())
         return built
 
@@ -93,6 +94,17 @@ def test_a_source_that_an_earlier_run_condemned_stays_condemned(run, tmp_path):
     (tmp_path / "capture" / "entropy-failed").write_text("entropy-repetition-count\n")
     with pytest.raises(EntropyUnavailable, match="entropy-failed-earlier"):
         run(camera=True, qrng=True)
+
+
+def test_noise_is_full_entropy_of_the_chip_alone_unless_settings_say_otherwise(run):
+    said = run()["pool"].provenance()
+    assert (said.construction, said.partners, said.credit) == ("rbg3-xor", [], 4)
+
+
+def test_rate_partners_and_commissioning_are_what_the_settings_say_and_every_observation_tells_them(run):
+    more = '[entropy]\nrate = "drbg"\ncommissioned = 2.5\npartners = [{driver = "tpm"}, {driver = "character"}]'
+    said = run(more=more)["pool"].provenance()
+    assert (said.construction, len(said.partners), said.credit) == ("drbg", 2, Fraction(5, 2))
 
 
 def test_the_very_first_frame_need_not_wait(run):

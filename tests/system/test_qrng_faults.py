@@ -86,7 +86,7 @@ def test_a_source_that_fails_its_tests_stops_publication_until_someone_has_looke
     assert "failed earlier" in last_line(site)
     assert OF_THE_TESTS[fault] in last_line(site)
     latch = site.folder / "capture" / "entropy-failed"
-    assert f"remove {latch}" in last_line(site)
+    assert f"removes {latch} if it passes" in last_line(site)
     assert charged(site) == spent
     assert released(site) == before
 
