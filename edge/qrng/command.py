@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge.qrng.commission import commission
 from edge.qrng.device import add_device_options, choose
 from edge.qrng.listing import list_sources
 from edge.qrng.probe import probe
@@ -18,7 +19,9 @@ def main(arguments: Sequence[str]) -> int:
     chosen = choose(options)
     if options.what == "probe":
         return probe(chosen, as_json=options.json)
-    return trial(chosen, samples=options.samples, clear_latch=options.clear_latch, as_json=options.json)
+    if options.what == "test":
+        return trial(chosen, samples=options.samples, clear_latch=options.clear_latch, as_json=options.json)
+    return commission(chosen, out=options.out, samples=options.samples, restarts=options.restarts, as_json=options.json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,7 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     commissioning.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the report goes")
     commissioning.add_argument("--samples", type=count, default=1_000_000, help="in a row (default %(default)s)")
     commissioning.add_argument(
-        "--restarts", type=count, default=1000, help="times the device is opened anew (default %(default)s)"
+        "--restarts",
+        type=count,
+        default=1000,
+        help="times the device is opened anew, 1 for not at all (default %(default)s)",
     )
     return parser
 

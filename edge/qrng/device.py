@@ -22,7 +22,8 @@ from edge.sources import (
 
 WORDS: Final = (
     "microrng[:NODE], qcicada[:NODE], idq250:NODE@ADDRESS, tpm[:NODE], character[:NODE], profile:FILE[@NODE], "
-    "software, emulated:microrng, emulated:qcicada, emulated:idq250, emulated:tpm, emulated:character, emulated:profile:FILE"
+    "software, emulated:microrng, emulated:qcicada, emulated:idq250, emulated:tpm, emulated:character, "
+    "emulated:profile:FILE"
 )
 _NODE_OF = {
     "microrng": "device",
