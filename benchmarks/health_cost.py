@@ -38,8 +38,8 @@ def health_costs() -> str:
     """A table of megabytes of samples per second, for one window at a time, for a batch of the pool, and for more."""
     lines = [
         "Continuous tests on noise of the kernel's generator, in MB of samples per second. The pool tests windows of",
-        f"{WINDOW} samples, at most {BATCH} at a time; a source of 20 Mbit/s gives 2.5 MB/s, and the first two tests must",
-        f"never cost so much that less than {FLOOR:.0f} MB/s are left.",
+        f"{WINDOW} samples, at most {BATCH} at a time; a source of 20 Mbit/s gives 2.5 MB/s. The first two tests must",
+        f"leave {FLOOR:.0f} MB/s or more.",
         "",
         f"| test | 1 window | {BATCH} windows | {MANY} windows |",
         "|---|---|---|---|",
