@@ -193,7 +193,7 @@ def test_what_is_left_of_a_packet_is_not_kept_for_the_next_read():
     ("packet", "reason", "detail"),
     [
         ("00a300" + "5b" * 16, QrngReason.BUS, "does not begin as packets"),
-        ("00a204" + "5b" * 16, QrngReason.STATUS, "health byte of a packet is 0x04"),
+        ("00a204" + "5b" * 16, QrngReason.STATUS, "health byte of a packet is not ok"),
         ("00a200" + "5b" * 15, QrngReason.SHORT, "fewer bytes"),
         ("ff" * 19, QrngReason.IMPLAUSIBLE, "all ones"),
         ("00" * 19, QrngReason.IMPLAUSIBLE, "all zeros"),
@@ -324,6 +324,14 @@ def test_a_status_that_is_not_ok_in_the_bits_of_the_mask_is_a_fault(tmp_path):
             assert error_of(chip.open).reason is reason
 
 
+def test_a_bad_status_is_quoted_at_opening_and_never_later_when_it_may_be_a_sample():
+    assert "0x4d" in error_of(lambda: opened(PROFILES["microrng"], "status=0x4d")).detail
+    _, chip = opened(PROFILES["microrng"], "status=0x4d@10")
+    error = error_of(lambda: chip.read(100))
+    assert error.reason is QrngReason.STATUS
+    assert "4d" not in str(error)
+
+
 SELF_TESTS = {
     "counter of answers": 'kind = "counter"\ncmd = "33 00"\nlength = 300\ncounts = "answers"\nevery_bytes = 64',
     "counter of transfers": 'kind = "counter"\ncmd = "33 00"\nlength = 20\nevery_bytes = 64',
@@ -392,6 +400,20 @@ def test_one_byte_transfers_that_are_made_in_a_row_are_handed_to_the_bus_at_once
     source.open()
     source.read(256)
     assert rows == [2, 258, 2, 257, 2, 2]
+
+
+def test_a_bus_that_makes_no_rows_is_given_one_transfer_for_each_byte():
+    class Single(Scripted):
+        def transfer(self, tx):
+            return self.chip.transfer(tx)
+
+    single, rows = Single({}), EmulatedChip(PROFILES["microrng"], noise=stream(2))
+    single.chip = EmulatedChip(PROFILES["microrng"], noise=stream(2))
+    single.open = single.chip.open
+    sources = [ProfiledChip(PROFILES["microrng"], bus=bus) for bus in (single, rows)]
+    for source in sources:
+        source.open()
+    assert sources[0].read(700) == sources[1].read(700)
 
 
 def test_a_line_that_is_tied_to_mosi_is_named():

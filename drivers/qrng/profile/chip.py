@@ -60,7 +60,7 @@ class ProfiledChip:
             for number, step in enumerate(profile.start):
                 self._start(link, number, step)
             self._test(link)
-            self._check_status(link)
+            self._check_status(link, opening=True)
             self._await_ready(link, self._deadline())
         except QrngError:
             self.close()
@@ -199,7 +199,7 @@ class ProfiledChip:
         if ready and health == ready.duplicate:
             return False
         if health != read.health.ok:
-            raise _unhealthy(f"the health byte of a packet is {health:#04x}")
+            raise _unhealthy("the health byte of a packet is not ok")
         return True
 
     def _refuse_repetition(self, payload: bytes) -> None:
@@ -220,7 +220,7 @@ class ProfiledChip:
             raise _implausible(wire)
         return len(samples)
 
-    def _check_status(self, link: Link) -> None:
+    def _check_status(self, link: Link, *, opening: bool = False) -> None:
         status = self._profile.status
         if status is None:
             return
@@ -229,7 +229,9 @@ class ProfiledChip:
         if value & status.mask != status.ok:
             if answer == b"\xff" * len(answer):
                 raise _implausible(wire_fault(answer, status.tx))
-            raise _unhealthy(f"the chip reports status {value & status.mask:#04x}")
+            if opening:
+                raise _unhealthy(f"the chip reports status {value & status.mask:#04x}")
+            raise _unhealthy("the chip reports a status that is not ok")  # after a slip, its value may be a sample
 
     def _await_ready(self, link: Link, deadline: float) -> None:
         ready = self._profile.ready
