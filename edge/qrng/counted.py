@@ -1,7 +1,6 @@
 from collections.abc import Callable
 
 from drivers.qrng.base import Qrng, QrngIdentity
-from edge.entropy.monitor import STARTUP_SAMPLES
 
 
 class Counted:
@@ -14,7 +13,6 @@ class Counted:
         self._notice = notice
         self.samples = 0
         self.seconds = 0.0
-        self.startups = 0
         self.identity: QrngIdentity | None = None
 
     def open(self) -> QrngIdentity:
@@ -28,7 +26,6 @@ class Counted:
         samples = self._qrng.read(count)
         self.seconds += self._clock() - start
         self.samples += count
-        self.startups += count == STARTUP_SAMPLES
         self._notice(self.samples)
         return samples
 

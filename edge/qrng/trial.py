@@ -10,7 +10,7 @@ from edge.entropy import EntropyPool, Latch, retest_and_clear
 from edge.entropy.buffer import wipe
 from edge.entropy.monitor import STARTUP_SAMPLES
 from edge.errors import ConfigError, EntropyUnavailable, Reason
-from edge.qrng.account import Measured, show_account
+from edge.qrng.account import Measured, samples_for, show_account
 from edge.qrng.counted import Counted
 from edge.qrng.device import Chosen
 from edge.qrng.open import make_source
@@ -20,6 +20,7 @@ from wire.exit import Exit
 
 _CALL = 1024
 """Bytes that one call asks the pool for: the size of a small window's noise."""
+_AGAIN = ", but for one window, and a new start-up: chance does that once in 2^30 windows, so test the device again"
 MEANING: Final = {
     Reason.ENTROPY_START: "A bit of the samples hardly ever changes, as if one line of the bus were dead.",
     Reason.ENTROPY_REPETITION: "The source gave one value again and again: it is stuck, without power or unplugged.",
@@ -71,7 +72,7 @@ def trial(
         commissioned=commissioned_credit(chosen.entropy),
     )
     try:
-        measured = _run(report, pool, source, samples, clock)
+        measured = _run(report, progress, pool, source, samples=samples, clock=clock)
         mark = latch.read() if latch is not None else None
         if clear_latch and latch is not None:
             mark = retest_and_clear(pool, latch)
@@ -90,32 +91,36 @@ def trial(
     return Exit.OK
 
 
-def _run(report: Report, pool: EntropyPool, source: Counted, samples: int, clock: Callable[[], float]) -> Measured:
+def _run(
+    report: Report,
+    progress: Progress,
+    pool: EntropyPool,
+    source: Counted,
+    *,
+    samples: int,
+    clock: Callable[[], float],
+) -> Measured:
     pool.start()
     identity = source.identity
     if identity is None:
         raise TypeError("a pool that starts opens its source")
     kind = "raw" if identity.raw else "perhaps conditioned by the device"
     simulated = "; simulated: good for a trial, never for a promise" if identity.simulated else ""
-    report.step("open", "ok", f"{identity.model}: samples of {identity.sample_bits} bits, {kind}{simulated}")
     first = source.samples
-    report.step("start-up", "ok", f"{first:,} samples passed every test and were thrown away{_again(source, 1)}")
-    began, device_before, startups = clock(), source.seconds, source.startups
-    size = 0
+    progress.clear()
+    report.step("open", "ok", f"{identity.model}: samples of {identity.sample_bits} bits, {kind}{simulated}")
+    report.step("start-up", "ok", f"{first:,} samples passed every test and were thrown away")
+    began, device_before = clock(), source.seconds
+    size, expected = 0, samples_for(_CALL, pool.provenance())
     while source.samples - first < samples:
         out = pool.take(_CALL)
         size += len(out)
         wipe(out)
-    drawn = source.samples - first
-    report.step("continuous", "ok", f"{drawn:,} samples passed every test{_again(source, startups)}")
-    return Measured(drawn, source.seconds - device_before, size, clock() - began)
-
-
-def _again(source: Counted, expected: int) -> str:
-    extra = source.startups - expected
-    if not extra:
-        return ""
-    return ", after a failure that chance alone brings once in 2^30 windows: run this test again"
+    drawn, seconds = source.samples - first, clock() - began
+    progress.clear()
+    restarted = first > STARTUP_SAMPLES or drawn > size // _CALL * expected
+    report.step("continuous", "ok", f"{drawn:,} samples passed every test{_AGAIN if restarted else ''}")
+    return Measured(drawn, source.seconds - device_before, size, seconds)
 
 
 def _explain(report: Report, chosen: Chosen, source: Counted, error: EntropyUnavailable) -> None:

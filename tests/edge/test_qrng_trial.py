@@ -93,6 +93,13 @@ def test_a_device_that_does_not_answer_is_not_blamed_for_its_samples(capsys):
     assert "the samples themselves were not judged" in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_window_that_failed_on_the_way_is_mentioned_although_the_source_passed(capsys):
+    assert main(["test", "--device", "emulated:microrng", "--fault", "repeat=64@6000+200", "--samples", "9000"]) == 0
+    assert "passed every test, but for one window, and a new start-up" in " ".join(capsys.readouterr().out.split())
+    assert main(["test", "--device", "emulated:microrng", "--samples", "9000"]) == 0
+    assert "but for one window" not in capsys.readouterr().out
+
+
 def test_every_reason_that_a_pool_fails_for_has_a_meaning():
     about_entropy = {reason for reason in Reason if reason.value.startswith("entropy-")}
     assert about_entropy - {Reason.ENTROPY_NOT_STARTED} <= set(trial.MEANING)
