@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench oldest clean
+.PHONY: help demo test check bench audit oldest clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -20,8 +20,13 @@ check: $(VENV)/dev.stamp ## lint, format and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/dev.stamp ## what a frame costs, and how much memory capture takes
-	@$(BIN)/python -m benchmarks
+bench: ## what frames, noise and memory cost, beside what others would take
+	@test -d $(VENV)-bench || $(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@$(VENV)-bench/bin/python -m benchmarks $(ARGS)
+
+audit: $(VENV)/dev.stamp ## what long attacks find: pictures in audit-run
+	@$(BIN)/python -m audit.randomness --out audit-run/randomness
 
 oldest: ## the tests of the numeric rooms with the oldest numpy that is supported
 	@test -d $(VENV)-oldest || $(PYTHON) -m venv $(VENV)-oldest
@@ -29,7 +34,7 @@ oldest: ## the tests of the numeric rooms with the oldest numpy that is supporte
 	@$(VENV)-oldest/bin/python -m pytest tests/edge tests/audit tests/wire $(ARGS)
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) $(VENV)-oldest demo-run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-bench demo-run audit-run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "speckled needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -43,4 +48,5 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Setting up $(VENV) for development (once, about a minute) ..."
 	@$(PIP) --editable '.[collector,demo,dev]'
+	@$(PIP) spidev 2>/dev/null || echo "Without a C compiler the tests of the real spidev extension are skipped."
 	@touch $@
