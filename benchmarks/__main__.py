@@ -1,4 +1,4 @@
-"""`make bench`: what a frame costs, what the noise of a window costs, and how much memory capture takes."""
+"""`make bench`: what a frame, the noise of a window and the memory of capture cost, and what noise costs elsewhere."""
 
 import argparse
 import datetime as dt
@@ -8,10 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.frame_cost import frame_costs
+from benchmarks.health_cost import health_costs
 from benchmarks.memory import capture_memory
 from benchmarks.noise_cost import noise_costs
+from benchmarks.sampler_cost import sampler_costs
 
-PACKAGES = ("speckled", "numpy", "opencv-python-headless")
+PACKAGES = ("speckled", "numpy", "opencv-python-headless", "opendp", "diffprivlib")
 
 
 def main() -> None:
@@ -19,7 +21,13 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="also write the report to this file")
     options = parser.parse_args()
     sections = [_machine()]
-    parts = (("A frame into a window", frame_costs), ("Noise of a window", noise_costs), ("Memory", capture_memory))
+    parts = (
+        ("A frame into a window", frame_costs),
+        ("Noise of a window", noise_costs),
+        ("Exact noise beside its peers", sampler_costs),
+        ("Health tests", health_costs),
+        ("Memory", capture_memory),
+    )
     for title, make in parts:
         sys.stderr.write(f"measuring: {title.lower()} ...\n")
         sections.append(f"## {title}\n\n{make()}")

@@ -47,16 +47,10 @@ def _clock(picture: Picture, pool: EntropyPool, path: Path) -> None:
     theirs = noised_by_the_clock(picture, MIDNIGHT + SECOND)
     ours = picture + pool_noise(pool, CLOCK_SCALE, picture)
     undone = [try_seconds(release, MIDNIGHT, _progress(f"{DAY} seconds tried")) for release in (theirs, ours)]
-    _row(
-        "every second of a day", "seeded by the clock", undone[0], exact_share(undone[0].picture, picture), CLOCK_SCALE
-    )
-    _row("every second of a day", "ours", undone[1], exact_share(undone[1].picture, picture), CLOCK_SCALE)
-    panels = [("what the camera saw", picture), ("released: clock-seeded noise", theirs)]
-    panels += [
-        ("undone, every pixel exact", undone[0].picture),
-        ("ours: what the attack makes of it", undone[1].picture),
-    ]
-    write_panels(path, panels)
+    shares = [exact_share(found.picture, picture) for found in undone]
+    _row("every second of a day", "seeded by the clock", undone[0], shares[0], CLOCK_SCALE)
+    _row("every second of a day", "ours", undone[1], shares[1], CLOCK_SCALE)
+    _panels(path, picture, ("released: clock-seeded noise", theirs), undone, shares)
 
 
 def _wall(picture: Picture, pool: EntropyPool, path: Path) -> None:
@@ -65,12 +59,20 @@ def _wall(picture: Picture, pool: EntropyPool, path: Path) -> None:
     theirs = picture + table.noise(secret, picture.size).reshape(picture.shape)
     ours = picture + pool_noise(pool, TABLE_SCALE, picture)
     undone = [know_the_wall(release, picture, WALL, table, _progress("equations solved")) for release in (theirs, ours)]
-    _row("a known wall", "Mersenne Twister", undone[0], exact_share(undone[0].picture, picture, WALL), TABLE_SCALE)
-    _row("a known wall", "ours", undone[1], exact_share(undone[1].picture, picture, WALL), TABLE_SCALE)
-    panels = [("what the camera saw", picture), ("released: secret Mersenne Twister", theirs)]
+    shares = [exact_share(found.picture, picture, WALL) for found in undone]
+    _row("a known wall", "Mersenne Twister", undone[0], shares[0], TABLE_SCALE)
+    _row("a known wall", "ours", undone[1], shares[1], TABLE_SCALE)
+    _panels(path, picture, ("released: secret Mersenne Twister", theirs), undone, shares)
+
+
+def _panels(
+    path: Path, picture: Picture, release: tuple[str, Picture], undone: list[Undone], shares: list[float]
+) -> None:
+    panels = [("what the camera saw", picture), release]
+    titles = ("undone", "ours after the same attack")
     panels += [
-        ("undone, every pixel exact", undone[0].picture),
-        ("ours: what the attack makes of it", undone[1].picture),
+        (f"{title}: {share:.2%} exact", found.picture)
+        for title, found, share in zip(titles, undone, shares, strict=True)
     ]
     write_panels(path, panels)
 

@@ -27,7 +27,7 @@ class Words(Protocol):
 def room(height: int = 240, width: int = 320) -> Picture:
     """A drawn room with somebody in it: (height, width) int64 in 0..255."""
     rows, columns = np.mgrid[0:height, 0:width]
-    picture = (150 + 40 * np.sin(columns / 40) + rows / 8).astype(np.uint8)
+    picture: NDArray[np.uint8] = (150 + 40 * np.sin(columns / 40) + rows / 8).astype(np.uint8)
     cv2.rectangle(picture, (20, 30), (110, 110), 225, -1)
     cv2.rectangle(picture, (20, 30), (110, 110), 60, 3)
     cv2.rectangle(picture, (215, 60), (300, 235), 95, -1)
@@ -62,8 +62,7 @@ class Table:
     def noise(self, generator: Words, count: int) -> NDArray[np.int64]:
         """(count,) noise: the upper 16 bits of a word choose an entry."""
         words = generator.randint(0, 2**32, size=count, dtype=np.uint32)
-        found = np.searchsorted(self.starts, words >> TABLE_BITS, side="right").astype(np.int64)
-        return found - 1 - _FAR
+        return np.searchsorted(self.starts, words >> TABLE_BITS, side="right") - 1 - _FAR
 
     def known_bits(self, noise: int) -> tuple[int, int]:
         """How many leading bits of the word a noise value gives away, and their value."""
