@@ -12,13 +12,13 @@ class Family:
     """Nodes that one kernel module serves.
 
     module: its name. sign: what /sys has while it is there, built in or loaded. load: how to get it. group: whose
-    members may usually open the nodes.
+    members may usually open the nodes; empty where only root may.
     """
 
     module: str
     sign: str
     load: str
-    group: str
+    group: str = ""
 
 
 def node_error(error: OSError, path: str, family: Family | None, sysfs: Path = Path("/sys")) -> QrngError:
@@ -26,7 +26,7 @@ def node_error(error: OSError, path: str, family: Family | None, sysfs: Path = P
     if isinstance(error, FileNotFoundError):
         return _missing(path, family, sysfs)
     if isinstance(error, PermissionError):
-        group = f"the group {family.group}" if family else "the group that owns the node"
+        group = f"the group {family.group}" if family and family.group else "the group that owns the node"
         return QrngError(
             QrngReason.DENIED,
             f"{path} may not be opened by this user",

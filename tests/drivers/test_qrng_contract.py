@@ -7,11 +7,23 @@ from fractions import Fraction
 
 import pytest
 
+from drivers.emulated.character import EmulatedCharacter
+from drivers.emulated.idq250 import EmulatedIdq250
 from drivers.emulated.microrng import EmulatedMicroRng, seeded
+from drivers.emulated.tpm import EmulatedTpm
 from drivers.errors import QrngError, QrngReason
 from drivers.qrng.character import CharacterDevice
+from drivers.qrng.idq250 import Idq250
 from drivers.qrng.microrng import MicroRng
 from drivers.qrng.software import SoftwareQrng
+from drivers.qrng.tpm import Tpm
+
+EMULATED = {
+    "microrng": lambda: MicroRng(bus=EmulatedMicroRng(noise=seeded(1))),
+    "idq250": lambda: Idq250(bus=EmulatedIdq250(noise=seeded(1))),
+    "tpm": lambda: Tpm(channel=EmulatedTpm(noise=seeded(1))),
+    "emulated character": lambda: CharacterDevice(channel=EmulatedCharacter(noise=seeded(1))),
+}
 
 
 @pytest.fixture
@@ -39,14 +51,12 @@ def noisy_terminal():
     os.close(master)
 
 
-@pytest.fixture(params=["emulated", "character", "software"])
+@pytest.fixture(params=[*EMULATED, "character", "software"])
 def qrng(request):
     if request.param == "character":
         source = CharacterDevice(path=request.getfixturevalue("noisy_terminal"))
-    elif request.param == "emulated":
-        source = MicroRng(bus=EmulatedMicroRng(noise=seeded(1)))
     else:
-        source = SoftwareQrng()
+        source = EMULATED.get(request.param, SoftwareQrng)()
     yield source
     source.close()
 
@@ -90,4 +100,4 @@ def test_closing_twice_is_harmless_and_a_source_opens_again(qrng):
 
 def test_only_a_hardware_source_is_not_marked_simulated():
     assert SoftwareQrng().open().simulated
-    assert MicroRng(bus=EmulatedMicroRng()).open().simulated
+    assert all(make().open().simulated for make in EMULATED.values())
