@@ -103,7 +103,6 @@ def _assess(dense: Samples, symbols: int, sample_bits: int, bits: Samples, progr
         bitstring = _estimates(
             bits, 2, lambda step, done: progress(f"{step}, bit string", weight + (1 - weight) * done)
         )
-    progress("done", 1.0)
     lowest = _lowest(original)
     h_original = min(float(sample_bits), _value(lowest))
     entropy, decided_by = h_original, f"{lowest.name} ({lowest.section})"

@@ -10,6 +10,8 @@ BLOCK = 6
 """Bits of a block (SP 800-90B, 6.3.4, step 1)."""
 DICTIONARY = 1000
 """Blocks that only fill the dictionary (step 2)."""
+_NOTHING = -700
+"""Logarithm of what no longer adds anything to a sum of doubles."""
 _SPREAD = 0.5907
 """Factor of the standard deviation for overlapping statistics with b = 6 (step 5)."""
 
@@ -80,6 +82,8 @@ class _Expectation:
         if z <= 0 or z >= 1:
             return 0.0
         decay = math.log1p(-z)
-        terms = min(self._log.size, math.ceil(-745 / decay))
+        terms = min(self._log.size, math.ceil(_NOTHING / decay))
         weight = self._log[:terms] * np.exp(self._age[:terms] * decay)
-        return z * float(weight @ (z * self._ends[:terms] + self._starts[:terms])) / self._tested
+        # Not a dot product: that would wake a thread for each core for a few thousand numbers.
+        total = float((weight * (z * self._ends[:terms] + self._starts[:terms])).sum())
+        return z * total / self._tested

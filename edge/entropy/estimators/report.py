@@ -43,7 +43,7 @@ def _warnings(found: Commissioning) -> Iterator[str]:
     if Fraction(assessment.entropy) < identity.credit:
         yield "The estimate is below the claim of the driver. Credit no more than the estimate."
     if assessment.samples < STANDARD:
-        yield f"With fewer than {STANDARD} samples the estimates are lower and rougher than the standard's."
+        yield f"With fewer than {STANDARD:,} samples the estimates are lower and rougher than the standard's."
     if found.restart is None:
         yield f"Restarts were not checked: {found.no_restart}."
 
@@ -112,9 +112,12 @@ def device(found: Commissioning) -> list[tuple[str, str]]:
         ("device", identity.model),
         ("driver", identity.driver + (" (simulated)" if identity.simulated else "")),
         ("date", found.on.isoformat()),
-        ("samples", f"{assessment.samples} of {assessment.sample_bits} bits, {kind}"),
+        ("samples", f"{assessment.samples:,} of {assessment.sample_bits} bits, {kind}"),
         ("different values", str(assessment.symbols)),
-        ("bits of the bit string", str(assessment.bits) if assessment.bits else "none: a sample is one bit"),
+        (
+            "bits of the bit string",
+            f"{assessment.bits:,}" if assessment.bits else "none: a sample has two values at most",
+        ),
     ]
 
 
