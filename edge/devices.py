@@ -146,7 +146,7 @@ def _tpm(settings: TpmSettings) -> Qrng:
 def _character(settings: CharacterSettings) -> Qrng:
     from drivers.qrng.character import CharacterDevice
 
-    return CharacterDevice(path=settings.path)
+    return CharacterDevice(path=settings.path, name=settings.name, kernel=settings.kernel)
 
 
 def _profiled(settings: ProfileSettings) -> Qrng:
@@ -228,7 +228,7 @@ def _discovered(_: DiscoverSettings) -> Qrng:
     from drivers.qrng.discover import discover
 
     tried = []
-    for found in discover():
+    for found in (candidate for candidate in discover() if candidate.main):
         source = make_qrng(candidate_settings(found))
         try:
             source.open()

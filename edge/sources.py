@@ -55,9 +55,14 @@ class TpmSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
 class CharacterSettings(
     Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="character"
 ):
-    """A character device that gives random bytes: the kernel's hwrng, a Quantis."""
+    """A character device that gives random bytes: the kernel's hwrng, a Quantis.
+
+    name: what the operator says that it is. kernel: what the kernel must call it, None for whatever it says.
+    """
 
     path: str = "/dev/hwrng"
+    name: Annotated[str, Meta(max_length=40)] | None = None
+    kernel: str | None = None
 
 
 class ProfileSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="profile"):

@@ -33,6 +33,13 @@ def test_discovery_passes_over_what_does_not_open_and_names_everything_it_tried(
     assert caught.value.exit is Exit.NO_ENTROPY
 
 
+def test_discovery_takes_no_source_that_is_for_partners_only(monkeypatch):
+    nodes = [Candidate("tpm", "/dev/tpmrm9", "", main=False)]
+    monkeypatch.setattr(sys.modules["drivers.qrng.discover"], "discover", lambda: nodes)
+    with pytest.raises(EntropyUnavailable, match="none was found"):
+        make_qrng(DiscoverSettings())
+
+
 def test_discovery_never_falls_back_to_a_software_or_emulated_source(monkeypatch):
     monkeypatch.setattr(sys.modules["drivers.qrng.discover"], "discover", list)
     with pytest.raises(EntropyUnavailable, match="none was found"):

@@ -116,7 +116,7 @@ def test_the_list_names_the_driver_that_would_be_tried_and_the_next_command(caps
     assert "speckled qrng probe --device character:/dev/hwrng" in out
     assert main(["list", "--json"]) == Exit.OK
     assert json.loads(capsys.readouterr().out) == [
-        {"driver": "character", "path": "/dev/hwrng", "note": "kernel source bcm2835"}
+        {"driver": "character", "path": "/dev/hwrng", "note": "kernel source bcm2835", "main": True}
     ]
 
 

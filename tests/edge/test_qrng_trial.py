@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from drivers.qrng.profile import SHIPPED
 from drivers.qrng.software import SoftwareQrng
 from edge.entropy import EntropyPool
 from edge.errors import ConfigError, EntropyUnavailable, Reason
@@ -56,6 +57,17 @@ def test_a_healthy_source_is_accounted_for_in_words(capsys):
     assert "place map 24 h" in out
     assert "PASSED" in out
     assert "simulated" in out
+
+
+EMULATED = ("microrng", "idq250", "tpm", "character", f"profile:{SHIPPED / 'microrng.toml'}")
+
+
+@pytest.mark.parametrize("kind", EMULATED)
+def test_every_emulated_device_can_be_tested_and_broken(kind, capsys):
+    assert main(["test", "--device", f"emulated:{kind}", "--samples", "2000"]) == Exit.OK
+    assert "simulated" in capsys.readouterr().out
+    assert failing("--device", f"emulated:{kind}", "--fault", "bias=0.6").reason is Reason.ENTROPY_BITS
+    assert failing("--device", f"emulated:{kind}", "--fault", "unplug").reason is Reason.ENTROPY_DEVICE
 
 
 def test_a_biased_source_is_explained_and_refused(capsys):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -84,14 +85,17 @@ def test_a_profile_that_does_not_exist_is_named():
     assert "absent.toml" in only_line(result)
 
 
-@pytest.mark.parametrize("device", ["emulated:microrng", f"emulated:profile:{MICRORNG}"])
+@pytest.mark.parametrize(
+    "device",
+    ["emulated:microrng", "emulated:idq250", "emulated:tpm", "emulated:character", f"emulated:profile:{MICRORNG}"],
+)
 @pytest.mark.parametrize("command", ["probe", "test"])
 def test_another_chip_than_the_one_that_is_named_is_refused(device, command):
     result = speckled(command, "--device", device, "--fault", "wrong-chip")
     assert result.returncode == Exit.NO_ENTROPY
     line = only_line(result)
     assert "link-test-failed" in line or "wrong-device" in line
-    assert "Check" in line
+    assert re.search(r"\. (Check|Connect|Load|Name) ", line)
 
 
 @pytest.mark.parametrize("command", ["probe", "test"])
@@ -111,15 +115,24 @@ def test_a_node_that_may_not_be_opened_is_named_with_what_to_do(tmp_path, comman
     assert "udev rule" in line
 
 
-@pytest.mark.skipif(Path("/sys/class/spidev").exists(), reason="this machine has SPI")
+@pytest.mark.parametrize(
+    ("device", "sign", "module", "enable"),
+    [
+        ("microrng:/dev/spidev0.0", "class/spidev", "spidev", "dtparam=spi=on"),
+        ("idq250:/dev/i2c-1@0x28", "class/i2c-dev", "i2c-dev", "dtparam=i2c_arm=on"),
+        ("tpm", "class/tpm", "tpm_tis_spi", "dtoverlay=tpm-slb9670"),
+    ],
+)
 @pytest.mark.parametrize("command", ["probe", "test"])
-def test_a_missing_kernel_module_is_named_with_what_loads_it(command):
-    result = speckled(command, "--device", "microrng:/dev/spidev0.0")
+def test_a_missing_kernel_module_is_named_with_what_loads_it(command, device, sign, module, enable):
+    if (Path("/sys") / sign).exists():
+        pytest.skip(f"this machine has {module}")
+    result = speckled(command, "--device", device)
     assert result.returncode == Exit.NO_ENTROPY
     line = only_line(result)
-    assert "the kernel module spidev that would make it is not loaded" in line
-    assert "dtparam=spi=on" in line
-    assert "modprobe spidev" in line
+    assert f"the kernel module {module}" in line
+    assert "is not loaded" in line
+    assert enable in line
 
 
 @pytest.mark.parametrize(
@@ -144,3 +157,20 @@ def test_the_sources_of_a_machine_are_listed_as_text_and_as_json():
     found = json.loads(tree.stdout)
     assert all(f'driver = "{source["driver"]}"' in text.stdout for source in found)
     assert text.stdout
+
+
+def test_a_device_is_commissioned_into_a_folder(tmp_path):
+    folder = tmp_path / "report"
+    result = speckled(
+        *("commission", "--device", "emulated:microrng", "--out", str(folder)), "--samples", "10000", "--restarts", "2"
+    )
+    assert (result.returncode, result.stderr) == (Exit.OK, "")
+    assert (folder / "report.txt").read_text().rstrip() in result.stdout
+    assert json.loads((folder / "report.json").read_text())["credit"] <= 4
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = speckled("commission", "--device", "emulated:microrng", "--out", str(tmp_path / "file"))
+    assert result.returncode == Exit.CONFIG
+    assert "Name a folder that may be written." in only_line(result)
