@@ -1,5 +1,7 @@
 """The console command. Each house names its subcommands as entry points, so that neither has to import the other."""
 
+import os
+import select
 import sys
 import traceback
 from importlib.metadata import EntryPoint, entry_points, version
@@ -7,6 +9,8 @@ from importlib.metadata import EntryPoint, entry_points, version
 from wire.exit import Exit
 
 GROUP = "speckled.commands"
+BROKEN_PIPE = 128 + 13
+"""What a shell calls the end by SIGPIPE."""
 ORDER = ("init", "run", "capture", "relay", "ledger", "qrng", "collector", "compare")
 
 
@@ -39,11 +43,23 @@ def _run(command: EntryPoint, arguments: list[str]) -> int:
         return Exit.CONFIG
     except Exception as error:  # the border of the process: expected errors have a remedy, others are defects
         remedy = getattr(error, "remedy", None)
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return BROKEN_PIPE
         if remedy is None:
             traceback.print_exc()
             return Exit.INTERNAL
         sys.stderr.write(f"speckled: {str(error).rstrip('.')}. {_sentence(remedy)}\n")
         return int(getattr(error, "exit", Exit.FAILED))
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output was closed by its reader, such as `head`; if so, the rest of it is dropped."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), select.POLLOUT)
+    broken = any(event & select.POLLERR for _, event in poll.poll(0))
+    if broken:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return broken
 
 
 def _sentence(text: str) -> str:

@@ -74,3 +74,18 @@ def test_the_list_of_commands_is_shown_without_loading_numpy_or_a_driver():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.stderr == ""
     assert "qrng       list, probe, test and commission" in result.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_defect():
+    command = f"{sys.executable} -m edge qrng test --device software --samples 1000"
+    result = subprocess.run(
+        ["bash", "-c", f"{command} | head -n 1; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode in (cli.BROKEN_PIPE, Exit.OK)
+    assert result.stdout.startswith("Testing software")
+    assert result.stderr == ""
+
+
+def test_a_pipe_that_breaks_elsewhere_is_a_defect(run, capfd):
+    assert run(BrokenPipeError("a socket"), "try") == Exit.INTERNAL
+    assert "Traceback" in capfd.readouterr().err
