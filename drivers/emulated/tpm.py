@@ -3,7 +3,7 @@ import struct
 
 from drivers.emulated.faults import Fault, FaultKind, Faults, Noise
 from drivers.errors import QrngError, QrngReason
-from drivers.qrng.spi import bus_error
+from drivers.qrng.bus_error import bus_error
 
 _HEADER = struct.Struct(">HII")
 _NO_SESSIONS, _TPM12_TAG = 0x8001, 0x00C4
@@ -61,7 +61,7 @@ class EmulatedTpm:
         if len(command) < _HEADER.size or _HEADER.unpack_from(command)[1] != len(command):
             return _response(_COMMAND_SIZE)
         code, parameters = _HEADER.unpack_from(command)[2], command[_HEADER.size :]
-        # In failure mode a TPM still tells what it is and how its tests went (Part 1, 12.2.4).
+        # In failure mode a TPM still tells what it is and how its tests went (Part 1, Failure Mode).
         if code == _GET_CAPABILITY:
             return self._capability(parameters)
         failure, busy = self._failure(), self._busy()

@@ -11,7 +11,7 @@ from drivers.errors import QrngError, QrngReason
 from drivers.qrng import tpm_codec as codec
 from drivers.qrng.base import QrngIdentity
 from drivers.qrng.node import Family, node_error
-from drivers.qrng.spi import bus_error
+from drivers.qrng.bus_error import bus_error
 
 TPM = Family(
     module="tpm_tis_spi",
@@ -61,7 +61,7 @@ class Tpm:
 
     Behind the kernel's resource manager the TPM is started up already. Opening asks who made it, lets it test itself
     in full (SelfTest) and reads the result (GetTestResult), which is read again after every read. A TPM that was seen
-    in failure mode is refused until the process ends: only a reset of its power ends that mode (Part 1, 12.2.4).
+    in failure mode is refused until the process ends: only a reset of its power ends that mode (Part 1, Failure Mode).
     """
 
     def __init__(
@@ -207,7 +207,7 @@ class TpmNode:
     """A TPM 2.0 behind the kernel's resource manager, /dev/tpmrm0 (Documentation/security/tpm).
 
     A command is written whole and its response read whole. The node is opened without blocking, so that a TPM that
-    hangs is given up: since Linux 5.0 the kernel then works on the command in the background.
+    hangs is given up: kernels since 4.20 then work on the command in the background.
     """
 
     simulated = False

@@ -1,4 +1,4 @@
-"""TPM 2.0 commands and responses as bytes: TCG TPM 2.0 Library, Part 1 (18), Part 2 (structures) and Part 3."""
+"""TPM 2.0 commands and responses as bytes: TCG TPM 2.0 Library, Part 2 (structures) and Part 3 (commands)."""
 
 import struct
 from dataclasses import dataclass
