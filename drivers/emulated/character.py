@@ -2,8 +2,8 @@ import os
 
 from drivers.emulated.faults import Fault, FaultKind, Faults, Noise
 from drivers.errors import QrngError, QrngReason
+from drivers.qrng.bus_error import bus_error
 from drivers.qrng.character import NOTHING
-from drivers.qrng.spi import bus_error
 
 CHUNK = 64
 """Bytes of one read at most: kernel drivers give as many as their buffer has, however many are asked for."""

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from drivers.errors import QrngError, QrngReason
 from drivers.qrng.base import QrngIdentity
+from drivers.qrng.bus_error import bus_error
 from drivers.qrng.node import Family, node_error
-from drivers.qrng.spi import bus_error
 
 HWRNG = os.makedev(10, 183)
 """Linux Documentation/admin-guide/devices.txt: the hardware random number generator, a misc device."""

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from drivers.errors import QrngError, QrngReason
+from drivers.qrng.bus_error import bus_error
 from drivers.qrng.node import Family, node_error
-from drivers.qrng.spi import bus_error
 
 I2C = Family(
     module="i2c-dev",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.errors import QrngError, QrngReason
-from drivers.qrng.spi import bus_error
+from drivers.qrng.bus_error import bus_error
 
 
 @dataclass(frozen=True, slots=True)

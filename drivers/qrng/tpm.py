@@ -10,8 +10,8 @@ from typing import Protocol
 from drivers.errors import QrngError, QrngReason
 from drivers.qrng import tpm_codec as codec
 from drivers.qrng.base import QrngIdentity
-from drivers.qrng.node import Family, node_error
 from drivers.qrng.bus_error import bus_error
+from drivers.qrng.node import Family, node_error
 
 TPM = Family(
     module="tpm_tis_spi",
