@@ -14,8 +14,9 @@ from typing import Protocol
 
 import pytest
 
-from drivers.emulated.faults import Fault
+from drivers.emulated.faults import Fault, Faults
 from drivers.qrng.base import Qrng, QrngIdentity
+from drivers.qrng.spi import bus_error
 from edge.entropy import EntropyPool, State
 from edge.entropy.drbg import SEED_BYTES
 from edge.entropy.health import USABLE, WINDOW
@@ -62,6 +63,25 @@ class Silent:
         return bytearray(count)
 
     def wipe(self) -> None:
+        pass
+
+
+class Plain:
+    """A source without a protocol: the noise of `faults` over one wire, whose errors are those of a bus."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+
+    def open(self) -> QrngIdentity:
+        return QrngIdentity("plain", "noise", 8, Fraction(4), raw=True, simulated=True)
+
+    def read(self, count: int) -> bytearray:
+        try:
+            return bytearray(self.faults.wire(self.faults.draw(count)))
+        except OSError as error:
+            raise bus_error(error, "the wire") from None
+
+    def close(self) -> None:
         pass
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from drivers.errors import QrngError
 from drivers.qrng.base import Qrng, QrngIdentity
 from edge.entropy.buffer import wipe
-from edge.entropy.health import USABLE, WINDOW
+from edge.entropy.health import USABLE, WINDOW, Windows
 from edge.entropy.monitor import STARTUP_SAMPLES, Finding, Monitor, examine_startup
 from edge.errors import EntropyUnavailable, Reason
 
@@ -127,7 +127,7 @@ class TestedSource:
         wipe(self.draw(1))
 
     def close(self) -> None:
-        """Release the device. FAILED stays FAILED."""
+        """Release the device; whoever sees it fail does that, too. FAILED stays FAILED."""
         self._qrng.close()
         if self._state is not State.FAILED:
             self._state = State.ABSENT
@@ -163,11 +163,7 @@ class TestedSource:
             drawn = np.frombuffer(samples, np.uint8).reshape(windows, WINDOW)
             finding = self._monitor.examine(drawn)
             if finding is None:
-                usable = drawn[:, USABLE].reshape(-1)
-                size = min(usable.size, len(target))
-                target[:size] = usable[:size].data
-                usable.fill(0)
-                return size
+                return _copy_usable(drawn, target)
         finally:
             wipe(samples)
         self._suspect(finding)
@@ -196,8 +192,17 @@ class TestedSource:
 
     def _fail(self, reason: Reason, detail: str, remedy: str) -> NoReturn:
         self._state = State.FAILED
-        self._qrng.close()
         raise EntropyUnavailable(reason, self._said(detail), remedy)
 
     def _said(self, detail: str) -> str:
         return f"{self.name}: {detail}" if self.name else detail
+
+
+def _copy_usable(windows: Windows, target: memoryview) -> int:
+    """Put the usable samples of `windows` into `target`, as many as fit; returns how many."""
+    filled = 0
+    for usable in windows[:, USABLE]:
+        part = target[filled : filled + usable.size]
+        part[:] = usable[: len(part)].data
+        filled += len(part)
+    return filled

@@ -185,6 +185,18 @@ def test_what_is_remembered_of_a_window_is_never_usable():
     assert test._tail.tobytes() == window[USABLE.stop :].tobytes()
 
 
+def test_noise_without_faults_is_never_looked_at_window_by_window(monkeypatch):
+    """Else the tests would be slow, and nobody would notice."""
+    test = RepeatedBlock()
+    windows = good(64 * WINDOW).reshape(-1, WINDOW)
+    test.feed(windows[:1])
+    monkeypatch.setattr(RepeatedBlock, "_examine", None)
+    monkeypatch.setattr(RepetitionCount, "_longest", None)
+    for batch in np.split(windows[1:57], 7):
+        test.feed(batch)
+    assert verdict(RepetitionCount(SEVEN), windows) is Verdict.PASS
+
+
 @settings(max_examples=10)
 @given(st.integers(0, 2**32))
 def test_a_perfect_source_raises_no_alarm(seed):

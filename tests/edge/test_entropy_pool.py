@@ -2,12 +2,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from entropy_rig import Clock, Identity, Silent, Witness
+from entropy_rig import Clock, Identity, Plain, Silent, Witness
 
-from drivers.emulated.microrng import EmulatedMicroRng, parse_fault, seeded
+from drivers.emulated.faults import Faults, parse_fault, seeded
 from drivers.errors import QrngError, QrngReason
 from drivers.qrng.base import QrngIdentity
-from drivers.qrng.microrng import MicroRng
 from drivers.qrng.software import SoftwareQrng
 from edge.entropy import EntropyPool, Latch, State
 from edge.entropy.conditioning import FullEntropy
@@ -25,9 +24,9 @@ def clock():
 
 
 def emulated(*faults, seed=1):
-    """A chip, and a driver of it whose reads are kept with the conditioning that passes them through."""
-    chip = EmulatedMicroRng(noise=seeded(seed), faults=tuple(map(parse_fault, faults)))
-    return chip, Witness(MicroRng(bus=chip), Identity())
+    """What a source breaks by, and the source, whose reads are kept with the conditioning that passes them through."""
+    made = Faults(seeded(seed), tuple(map(parse_fault, faults)))
+    return made, Witness(Plain(made), Identity())
 
 
 def transparent(source, clock, **options):
@@ -148,7 +147,7 @@ def test_what_a_take_is_made_of_is_overwritten_when_it_is_done(clock, rate, buff
 
 def test_the_samples_that_were_conditioned_are_overwritten(clock):
     conditioner = KeepingConditioner()
-    source = TestedSource(Witness(MicroRng(bus=EmulatedMicroRng(noise=seeded(1))), conditioner), clock=clock)
+    source = TestedSource(Witness(Plain(Faults(seeded(1))), conditioner), clock=clock)
     source.start()
     out = FullEntropy(source, conditioner, Fraction(4)).draw(2 * conditioner.size)
     assert any(out)
@@ -194,7 +193,7 @@ def test_provenance_says_what_the_source_is_and_how_it_is_conditioned(clock):
     pool = EntropyPool(emulated()[1], clock=clock)
     pool.start()
     said = pool.provenance()
-    assert (said.source, said.conditioning, said.credit) == ("microrng", "hmac-sha-512", Fraction(4))
+    assert (said.source, said.conditioning, said.credit) == ("plain", "hmac-sha-512", Fraction(4))
     assert said.simulated
 
 

@@ -12,6 +12,7 @@ from drivers.emulated.faults import seeded
 from drivers.errors import QrngError, QrngReason
 from drivers.qrng.base import QrngIdentity
 from edge.entropy import EntropyPool, Latch, State, retest_and_clear
+from edge.entropy.buffer import wipe
 from edge.entropy.drbg import SEED_BYTES
 from edge.entropy.health import USABLE, WINDOW
 from edge.entropy.monitor import STARTUP_SAMPLES
@@ -85,14 +86,15 @@ class Counting(Silent):
 
     def __init__(self):
         self.seeds = []
-        self.asked = []
 
     def seed(self, entropy, other):
         self.seeds.append((bytes(entropy), other))
 
     def generate(self, count):
-        self.asked.append(count)
         return bytearray(index % 256 for index in range(1, count + 1))
+
+    def wipe(self):
+        self.seeds.clear()
 
 
 def test_output_is_the_conditioned_chip_xor_the_drbg_which_is_seeded_from_other_samples_and_the_kernel():
@@ -234,6 +236,102 @@ def test_a_chip_that_dies_between_the_first_and_the_last_byte_of_a_long_take_giv
         pool.take(100_000)
     assert len(chip.reads) == 7
     assert not any(any(samples) for samples in chip.handed)
+
+
+def wiped_by(monkeypatch, *modules):
+    """The buffers that these modules overwrite from now on, with what was in them."""
+    seen = []
+
+    def watched(data):
+        seen.append((data, bytes(data)))
+        wipe(data)
+
+    for module in modules:
+        monkeypatch.setattr(f"edge.entropy.{module}.wipe", watched)
+    return seen
+
+
+def test_samples_that_passed_are_overwritten_when_a_later_read_of_the_same_draw_fails(monkeypatch):
+    chip = Source()
+    chip.at_read[2] = unplug
+    seen = wiped_by(monkeypatch, "source")
+    pool = make_pool(chip)
+    pool.start()
+    with pytest.raises(EntropyUnavailable):
+        pool.take(6000)
+    gathered = usable(chip.reads[1:2])
+    (buffer,) = (data for data, before in seen if before.startswith(gathered))
+    assert not any(buffer)
+
+
+def test_blocks_are_overwritten_when_a_later_one_cannot_be_made(monkeypatch):
+    class Stumbling(Identity):
+        calls = 0
+
+        def condition(self, samples, block):
+            self.calls += 1
+            if self.calls == 3:
+                raise MemoryError
+            super().condition(samples, block)
+
+    chip = Source()
+    seen = wiped_by(monkeypatch, "conditioning")
+    pool = make_pool(chip, conditioner=Stumbling())
+    pool.start()
+    with pytest.raises(MemoryError):
+        pool.take(300)
+    made = usable(chip.reads[1:])[:128]
+    buffers = [data for data, before in seen if before.startswith(made)]
+    assert len(buffers) == 2  # the samples, and the blocks, which are the samples here
+    assert not any(any(buffer) for buffer in buffers)
+
+
+def test_what_partners_gave_is_overwritten_when_the_chip_fails_after_them(monkeypatch):
+    chip, partner = Source(), Source("tpm", 2)
+    chip.at_read[1] = unplug
+    seen = wiped_by(monkeypatch, "pool")
+    pool = make_pool(chip, partner)
+    pool.start()
+    with pytest.raises(EntropyUnavailable):
+        pool.take(300)
+    (buffer,) = (data for data, before in seen if before == usable(partner.reads[1:])[:300])
+    assert not any(buffer)
+
+
+@pytest.mark.parametrize("fault", [None, unplug])
+def test_the_state_of_the_drbg_is_overwritten_at_a_stop_and_at_a_failure(fault):
+    chip, drbg = Source(), Counting()
+    pool = make_pool(chip, drbg=drbg)
+    pool.start()
+    pool.take(1)
+    assert drbg.seeds
+    if fault is None:
+        pool.stop()
+    else:
+        chip.at_read[2] = fault
+        with pytest.raises(EntropyUnavailable):
+            pool.check()
+    assert not drbg.seeds
+
+
+def test_a_driver_that_returns_another_number_of_samples_fails_and_they_are_overwritten():
+    chip = Source()
+    chip.at_read[1] = lambda samples: samples.append(7)
+    pool = make_pool(chip)
+    pool.start()
+    with pytest.raises(EntropyUnavailable, match="another number of samples"):
+        pool.take(1)
+    assert pool.state is State.FAILED
+    assert not any(chip.handed[-1])
+
+
+def test_a_retest_computes_the_known_answers_too(monkeypatch):
+    pool = make_pool(Source())
+    pool.start()
+    monkeypatch.setattr("edge.entropy.drbg.CtrDrbg._advance", lambda *_: None)
+    with pytest.raises(EntropyUnavailable) as caught:
+        pool.retest()
+    assert caught.value.reason is Reason.ENTROPY_CRYPTOGRAPHY
 
 
 def test_a_partner_that_hiccups_at_the_end_voids_the_whole_take_which_is_made_again():
