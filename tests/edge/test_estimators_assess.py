@@ -152,6 +152,12 @@ def test_a_source_that_begins_with_one_of_two_strings_fails_by_its_estimate():
     assert not check.passed
 
 
+@pytest.mark.parametrize(("entropy", "simulated"), [(7.0, 28), (1.0, 573)])
+def test_the_cutoff_of_restarts_is_that_which_the_tool_of_nist_simulates(entropy, simulated):
+    # ea_restart of 2020 printed X_cutoff 27 and 572, the greatest counts that pass, for 1000 restarts of bytes.
+    assert restart_check(np.zeros((1000, 1000), np.uint8), entropy).cutoff == simulated
+
+
 def test_too_few_samples_leave_the_estimates_of_restarts_out():
     check = restart_check(matrix(20), 7.0)
     assert (check.rows, check.columns) == (None, None)

@@ -55,20 +55,20 @@ def restart_check(
 
     A value of a source with H bits per sample comes with probability at most 2^-H. In no row (one restart) and no
     column (the same place in all restarts) may any value be so common that the binomial tail says less than
-    alpha = 0.01 / (k (rows + columns)), k being the number of possible values. Then all estimators assess the samples
-    row by row and column by column, where there are enough of them.
+    alpha = 0.01 / (2^H (rows + columns)): no more than 2^H values can be that likely. Then all estimators assess the
+    samples row by row and column by column, where there are enough of them.
 
     Args:
         matrix: (restarts, samples) uint8, row by row as the source gave it after each restart; at least 2 by 2.
         entropy: H, bits per sample of the assessment, 0 or more.
-        sample_bits: 1 to 8; k = 2^sample_bits.
+        sample_bits: 1 to 8.
         bit_limit: as in assess().
         progress: told what is being done.
     """
     restarts, samples = matrix.shape
     rows = max(int(np.bincount(row).max()) for row in matrix)
     columns = max(int(np.bincount(column).max()) for column in matrix.T)
-    alpha = _SIGNIFICANCE / ((1 << sample_bits) * (restarts + samples))
+    alpha = _SIGNIFICANCE / (min(1 << sample_bits, math.ceil(2.0**entropy)) * (restarts + samples))
     cuts = [tail_cutoff(size, entropy, alpha) for size in (samples, restarts)]
     # Rows and columns are equally long in the standard; where not, the side that is nearer its cutoff is reported.
     largest, cutoff = max(zip((rows, columns), cuts, strict=True), key=lambda side: side[0] - side[1])
