@@ -17,34 +17,37 @@ def rig_of(*faults, seed=1):
     return Rig(Plain(made), made)
 
 
+REPEATED = {Reason.ENTROPY_REPLAY, Reason.ENTROPY_PROPORTION}
+CORRELATED = {Reason.ENTROPY_BITS, Reason.ENTROPY_PROPORTION}
+"""Either, as chance has it: two tests see it, and the first of equally grave findings is named."""
 FAULTS = [
-    ("stuck", Reason.ENTROPY_REPETITION, WITHIN_TWO_WINDOWS),
-    ("stuck=0x00", Reason.ENTROPY_REPETITION, WITHIN_TWO_WINDOWS),
-    ("dead", Reason.ENTROPY_REPETITION, WITHIN_TWO_WINDOWS),
-    ("repeat", Reason.ENTROPY_REPLAY, WITHIN_TWO_TRIALS),
-    ("repeat=300", Reason.ENTROPY_REPLAY, WITHIN_TWO_TRIALS),
-    ("bias=0.6", Reason.ENTROPY_BITS, WITHIN_TWO_TRIALS),
-    ("correlated", Reason.ENTROPY_BITS, WITHIN_TWO_WINDOWS),
-    ("correlated=0.7", Reason.ENTROPY_BITS, WITHIN_TWO_TRIALS),
-    ("lfsr", Reason.ENTROPY_REPLAY, 2**16 + WITHIN_TWO_TRIALS),
-    ("stuck-00", Reason.ENTROPY_REPETITION, WITHIN_TWO_WINDOWS),
-    ("unplug", Reason.ENTROPY_DEVICE, WITHIN_TWO_WINDOWS),
-    ("eio", Reason.ENTROPY_DEVICE, WITHIN_TWO_WINDOWS),
-    ("short", Reason.ENTROPY_DEVICE, WITHIN_TWO_WINDOWS),
+    ("stuck", {Reason.ENTROPY_REPETITION}, WITHIN_TWO_WINDOWS),
+    ("stuck=0x00", {Reason.ENTROPY_REPETITION}, WITHIN_TWO_WINDOWS),
+    ("dead", {Reason.ENTROPY_REPETITION}, WITHIN_TWO_WINDOWS),
+    ("repeat", REPEATED, WITHIN_TWO_TRIALS),
+    ("repeat=300", REPEATED, WITHIN_TWO_TRIALS),
+    ("bias=0.6", {Reason.ENTROPY_BITS}, WITHIN_TWO_TRIALS),
+    ("correlated", CORRELATED, WITHIN_TWO_TRIALS),
+    ("correlated=0.7", CORRELATED, WITHIN_TWO_TRIALS),
+    ("lfsr", {Reason.ENTROPY_REPLAY}, 2**16 + WITHIN_TWO_TRIALS),
+    ("stuck-00", {Reason.ENTROPY_REPETITION}, WITHIN_TWO_WINDOWS),
+    ("unplug", {Reason.ENTROPY_DEVICE}, WITHIN_TWO_WINDOWS),
+    ("eio", {Reason.ENTROPY_DEVICE}, WITHIN_TWO_WINDOWS),
+    ("short", {Reason.ENTROPY_DEVICE}, WITHIN_TWO_WINDOWS),
 ]
 """Faults of the noise, which every device can have and only the tests see, and what errors and short reads become."""
 
 
-@pytest.mark.parametrize(("fault", "reason", "samples"), FAULTS)
-def test_a_fault_is_found_in_time_named_latched_and_lets_nothing_of_its_window_out(fault, reason, samples):
+@pytest.mark.parametrize(("fault", "reasons", "samples"), FAULTS)
+def test_a_fault_is_found_in_time_named_latched_and_lets_nothing_of_its_window_out(fault, reasons, samples):
     rig = rig_of(f"{fault}@{AFTER}")
     error = rig.run(1000)
     assert error is not None
-    assert error.reason is reason
+    assert error.reason in reasons
     assert error.remedy
     assert rig.samples_since(AFTER) <= samples
     assert rig.out
-    rig.assert_failed(reason)
+    rig.assert_failed(error.reason)
 
 
 def test_every_fault_of_the_noise_is_in_the_table():
