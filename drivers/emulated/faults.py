@@ -78,6 +78,7 @@ _ERRORS = {
     FaultKind.ETIMEDOUT: errno.ETIMEDOUT,
 }
 _PERIOD = 64
+_SEEDED_BLOCK = 4096
 _LFSR_BITS = 2**16 - 1
 
 
@@ -144,13 +145,19 @@ def _check(fault: Fault) -> None:
 
 
 def seeded(seed: int) -> Noise:
-    """Noise that is the same for the same seed, for tests and demonstrations: SHAKE-256 of seed and block number."""
-    block = 0
+    """Noise that is the same for the same seed, however it is drawn, for tests and demonstrations.
+
+    SHAKE-256 of the seed and the number of each block.
+    """
+    number, held = 0, b""
 
     def noise(count: int) -> bytes:
-        nonlocal block
-        block += 1
-        return hashlib.shake_256(f"{seed}/{block}".encode()).digest(count)
+        nonlocal number, held
+        blocks = max(0, -(-(count - len(held)) // _SEEDED_BLOCK))
+        parts = (f"{seed}/{number + place}".encode() for place in range(1, blocks + 1))
+        stream = held + b"".join(hashlib.shake_256(part).digest(_SEEDED_BLOCK) for part in parts)
+        number, held = number + blocks, stream[count:]
+        return stream[:count]
 
     return noise
 

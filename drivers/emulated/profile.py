@@ -4,8 +4,8 @@ from itertools import groupby
 
 from drivers.emulated.faults import Fault, FaultKind, Faults, Noise
 from drivers.errors import QrngError, QrngReason
+from drivers.qrng.bus_error import bus_error
 from drivers.qrng.profile.schema import Profile
-from drivers.qrng.spi import bus_error
 
 
 class EmulatedChip:

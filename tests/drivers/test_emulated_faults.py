@@ -46,6 +46,13 @@ def test_a_fault_covers_the_same_bytes_however_the_noise_is_drawn(sizes):
     assert drawn[150:].count(0) <= 2 + len(drawn[150:]) // 20
 
 
+@given(st.lists(st.integers(0, 5000), max_size=6))
+def test_seeded_noise_is_the_same_however_it_is_drawn(sizes):
+    noise = seeded(7)
+    drawn = b"".join(map(noise, sizes))
+    assert drawn == seeded(7)(len(drawn))
+
+
 def test_noise_without_faults_is_the_noise():
     assert device().draw(64) == seeded(1)(64)
 

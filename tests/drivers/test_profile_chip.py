@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from drivers.emulated.faults import FaultKind, parse_fault, seeded
 from drivers.emulated.microrng import EmulatedMicroRng
-from drivers.emulated.microrng import seeded as microrng_seeded
 from drivers.emulated.profile import EmulatedChip
 from drivers.errors import QrngError, QrngReason
 from drivers.qrng.microrng import MicroRng
@@ -110,9 +109,9 @@ def error_of(act):
 @given(st.lists(st.integers(0, 1500), min_size=1, max_size=6), st.integers(0, 99))
 @settings(max_examples=25, deadline=None)
 def test_the_microrng_profile_gives_the_samples_of_the_microrng_driver(counts, seed):
-    driver = MicroRng(bus=EmulatedMicroRng(noise=microrng_seeded(seed)))
+    driver = MicroRng(bus=EmulatedMicroRng(noise=seeded(seed)))
     profiled = ProfiledChip(
-        PROFILES["microrng"], bus=Recorder(EmulatedMicroRng(noise=microrng_seeded(seed))), sleep=Time().sleep
+        PROFILES["microrng"], bus=Recorder(EmulatedMicroRng(noise=seeded(seed))), sleep=Time().sleep
     )
     identity, other = driver.open(), profiled.open()
     assert (identity.credit, identity.raw, identity.sample_bits) == (other.credit, other.raw, other.sample_bits)
@@ -400,20 +399,6 @@ def test_one_byte_transfers_that_are_made_in_a_row_are_handed_to_the_bus_at_once
     source.open()
     source.read(256)
     assert rows == [2, 258, 2, 257, 2, 2]
-
-
-def test_a_bus_that_makes_no_rows_is_given_one_transfer_for_each_byte():
-    class Single(Scripted):
-        def transfer(self, tx):
-            return self.chip.transfer(tx)
-
-    single, rows = Single({}), EmulatedChip(PROFILES["microrng"], noise=stream(2))
-    single.chip = EmulatedChip(PROFILES["microrng"], noise=stream(2))
-    single.open = single.chip.open
-    sources = [ProfiledChip(PROFILES["microrng"], bus=bus) for bus in (single, rows)]
-    for source in sources:
-        source.open()
-    assert sources[0].read(700) == sources[1].read(700)
 
 
 def test_a_line_that_is_tied_to_mosi_is_named():

@@ -1,38 +1,38 @@
-from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.emulated.microrng import DEFAULT_VALUES, EmulatedMicroRng, Fault, FaultKind, parse_fault, seeded
+from drivers.emulated.faults import Fault, FaultKind, parse_fault, seeded
+from drivers.emulated.microrng import EmulatedMicroRng
 from drivers.errors import QrngError, QrngReason
-from drivers.qrng.microrng import BLOCK, MicroRng
+from drivers.qrng.microrng import BLOCK, CEILING_HZ, LINK_TEST, LONG_LINK_TEST, STEP_HZ, MicroRng
 
 
 class Recorder:
-    """A bus that notes every command on its way to the chip."""
+    """A bus that notes every command and every clock on its way to the chip."""
 
     simulated = True
 
     def __init__(self, chip):
         self.chip = chip
         self.sent = []
+        self.clocks = []
+        self.open, self.close = chip.open, chip.close
 
-    def open(self):
-        self.chip.open()
+    def set_speed(self, speed_hz):
+        self.clocks.append(speed_hz)
+        self.chip.set_speed(speed_hz)
 
-    def transfer(self, tx):
-        self.sent.append(tx)
-        return self.chip.transfer(tx)
-
-    def close(self):
-        self.chip.close()
+    def each(self, tx):
+        self.sent += [tx[at : at + 1] for at in range(len(tx))]
+        return self.chip.each(tx)
 
 
 def opened(*faults, seed=1):
     chip = EmulatedMicroRng(noise=seeded(seed), faults=tuple(parse_fault(fault) for fault in faults))
-    driver = MicroRng(bus=chip)
+    driver = MicroRng(bus=chip, speed_hz=250_000)
     driver.open()
     return chip, driver
 
@@ -56,7 +56,7 @@ def test_a_sleeping_chip_says_so_and_opening_wakes_it():
 
 def test_opening_tests_the_link_over_every_value_of_the_counter_and_reads_the_status():
     bus = Recorder(EmulatedMicroRng())
-    MicroRng(bus=bus).open()
+    MicroRng(bus=bus, speed_hz=250_000).open()
     assert bus.sent == [b"t"] * 258 + [b"U"] * 2 + [b"s"] * 2 + [b"t"] * 2
 
 
@@ -69,19 +69,24 @@ def test_the_driver_returns_the_noise_of_the_chip_in_order_and_drops_the_pipelin
 
 def test_status_and_counter_are_read_after_every_block_and_after_the_last_byte():
     bus = Recorder(EmulatedMicroRng())
-    driver = MicroRng(bus=bus)
+    driver = MicroRng(bus=bus, speed_hz=250_000)
     driver.open()
     bus.sent.clear()
     driver.read(2 * BLOCK + 3)
     assert bus.sent.count(b"s") == bus.sent.count(b"t") == 6
     assert bus.sent[-4:] == [b"s", b"s", b"t", b"t"]
-    assert all(len(command) == 1 for command in bus.sent)
 
 
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
         ("wrong-chip", QrngReason.LINK),
+        ("mode", QrngReason.LINK),
+        ("speed=200000", QrngReason.LINK),
+        ("bit-slip", QrngReason.LINK),
+        ("short", QrngReason.SHORT),
+        ("emsgsize", QrngReason.BUS),
+        ("etimedout", QrngReason.BUS),
         ("stuck-00", QrngReason.LINK),
         ("stuck-ff", QrngReason.LINK),
         ("echo", QrngReason.LINK),
@@ -101,6 +106,11 @@ def test_a_chip_that_is_broken_from_the_start_does_not_open(fault, reason):
     [
         ("wrong-chip@300", QrngReason.LINK),
         ("slip@300", QrngReason.LINK),
+        ("mode@300", QrngReason.LINK),
+        ("speed=100000@300", QrngReason.LINK),
+        ("short@300", QrngReason.SHORT),
+        ("emsgsize@300", QrngReason.BUS),
+        ("etimedout@300", QrngReason.BUS),
         ("status@300", QrngReason.STATUS),
         ("status=8@300", QrngReason.STATUS),
         ("stuck-00@300", QrngReason.LINK),
@@ -139,6 +149,61 @@ def test_a_fault_that_has_passed_lets_the_source_open_again():
     assert chip.drawn > 64
 
 
+@pytest.mark.parametrize(("limit", "chosen"), [(1_000_000, 750_000), (3_100_000, 2_250_000), (260_000, 250_000)])
+def test_a_search_settles_three_quarters_below_the_fastest_clock_that_works(limit, chosen):
+    bus = Recorder(EmulatedMicroRng(faults=(parse_fault(f"speed={limit}"),)))
+    driver = MicroRng(bus=bus)
+    assert driver.speed_hz is None
+    driver.open()
+    assert driver.speed_hz == chosen == bus.clocks[-1]
+    assert bus.clocks[:-1] == list(range(STEP_HZ, limit // STEP_HZ * STEP_HZ + STEP_HZ + 1, STEP_HZ))
+    assert len(driver.read(1000)) == 1000
+
+
+def test_a_search_ends_at_its_ceiling_and_tests_what_it_settles_on_for_longer():
+    bus = Recorder(EmulatedMicroRng())
+    MicroRng(bus=bus).open()
+    assert max(bus.clocks) == CEILING_HZ
+    assert bus.clocks[-1] == CEILING_HZ * 3 // 4
+    assert bus.sent[-(LONG_LINK_TEST + 6) :].count(b"t") >= LONG_LINK_TEST
+    assert len(bus.sent) < (CEILING_HZ // STEP_HZ) * (LINK_TEST + 1) + LONG_LINK_TEST + 10
+
+
+def test_a_clock_that_the_controller_does_not_take_ends_the_search_below_it():
+    class Picky(EmulatedMicroRng):
+        def set_speed(self, speed_hz):
+            if speed_hz > 1_000_000:
+                raise QrngError(QrngReason.WRONG_DEVICE, "no such clock", "Choose another.")
+            super().set_speed(speed_hz)
+
+    driver = MicroRng(bus=Picky())
+    driver.open()
+    assert driver.speed_hz == 750_000
+
+
+def test_a_chip_that_fails_at_the_slowest_clock_says_why():
+    for fault, reason in (("wrong-chip", QrngReason.LINK), ("unplug", QrngReason.UNPLUGGED)):
+        with pytest.raises(QrngError) as caught:
+            MicroRng(bus=EmulatedMicroRng(faults=(parse_fault(fault),))).open()
+        assert caught.value.reason is reason
+
+
+@given(st.binary(min_size=1, max_size=60), st.lists(st.integers(1, 60), max_size=20))
+def test_a_row_is_answered_as_its_transfers_one_by_one(commands, sizes):
+    tx = bytes(b"rstUD"[byte % 5] for byte in commands)
+    alone, together = (EmulatedMicroRng(noise=seeded(4), faults=FAULTY) for _ in range(2))
+    alone.open()
+    together.open()
+    single = b"".join(alone.transfer(tx[at : at + 1]) for at in range(len(tx)))
+    rows, left = b"", tx
+    for size in [*sizes, len(tx)]:
+        rows, left = rows + together.each(left[:size]), left[size:]
+    assert rows == single
+
+
+FAULTY = tuple(map(parse_fault, ("stuck=7@3+4", "slip@9", "stuck-ff@12+2", "status=5@20+3", "dead@25")))
+
+
 def test_noise_faults_do_what_their_names_say():
     def bits(*faults):
         _, driver = opened(*faults)
@@ -153,6 +218,18 @@ def test_noise_faults_do_what_their_names_say():
     correlated = bits("correlated")
     same = sum(a == b for a, b in pairwise(correlated))
     assert abs(same / 65535 - 0.9) < 0.01
+
+
+def test_a_byte_lost_or_doubled_among_the_samples_is_not_noticed_and_is_noise_all_the_same():
+    """What moves within one row of transfers leaves the counter right: a sample is lost, none is invented twice over.
+
+    A doubled byte repeats one sample, a dropped one adds the idle line's 0xff: one sample in the 256 of a block.
+    """
+    for fault in ("drop@300", "duplicate@300"):
+        _, driver = opened(fault)
+        samples = driver.read(1024)
+        healthy = opened()[1].read(1024)
+        assert sum(a != b for a, b in zip(samples, healthy, strict=True)) <= BLOCK
 
 
 def test_a_fault_with_a_length_ends():
@@ -170,37 +247,3 @@ def MicroRng_without_seed():
     driver = MicroRng(bus=EmulatedMicroRng())
     driver.open()
     return driver.read(99)
-
-
-VALUES = {
-    FaultKind.STATUS: st.integers(0, 255),
-    FaultKind.STUCK: st.integers(0, 255),
-    FaultKind.REPEAT: st.integers(1, 99999),
-    FaultKind.BIAS: st.integers(0, 1000).map(lambda n: Fraction(n, 1000)),
-    FaultKind.CORRELATED: st.integers(0, 1000).map(lambda n: Fraction(n, 1000)),
-}
-
-
-@st.composite
-def faults(draw):
-    kind = draw(st.sampled_from(FaultKind))
-    value = draw(st.none() | VALUES[kind]) if kind in VALUES else None
-    return Fault(kind, draw(st.integers(0, 10**6)), value if value is None else Fraction(value), draw(st.none()))
-
-
-@given(faults(), st.none() | st.integers(1, 10**6))
-def test_every_fault_can_be_written_as_text(fault, length):
-    fault = Fault(fault.kind, fault.after, fault.value, length)
-    value = "" if fault.value is None else f"={float(fault.value)}"
-    text = f"{fault.kind}{value}@{fault.after}" + ("" if length is None else f"+{length}")
-    assert parse_fault(text) == fault
-
-
-@pytest.mark.parametrize("text", ["", "broken", "stuck=256", "bias=1.1", "eio=3", "repeat=0", "stuck@-1", "stuck=0xzz"])
-def test_text_that_is_no_fault_is_refused_with_the_list_of_faults(text):
-    with pytest.raises(ValueError, match="stuck-00, stuck-ff"):
-        parse_fault(text)
-
-
-def test_every_fault_with_a_value_has_a_default():
-    assert set(VALUES) == set(DEFAULT_VALUES)

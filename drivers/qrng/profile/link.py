@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
 
 from drivers.errors import QrngError, QrngReason
 from drivers.qrng.profile.schema import Profile
@@ -7,15 +6,6 @@ from drivers.qrng.profile.tables import SelfTest
 from drivers.qrng.spi import SpiBus
 
 _WIRING = "Check MISO, MOSI, power, ground and chip select, and compare bus.mode and bus.speed_hz with the data sheet."
-
-
-@runtime_checkable
-class Rows(Protocol):
-    """A bus that makes a row of one-byte transfers at once, which is much faster than one by one."""
-
-    def each(self, tx: bytes) -> bytes:
-        """Send every byte of `tx` as a transfer of its own; one byte is answered to each."""
-        ...
 
 
 class Link:
@@ -33,7 +23,7 @@ class Link:
         if not self._each:
             return self.ask_often(tx, 1)[0]
         sent = tx + tx[-1:] * self._late
-        answer = self._row(sent)
+        answer = self._bus.each(sent)
         self.transfers += len(sent)
         return _complete(answer, sent)[self._late :]
 
@@ -47,11 +37,6 @@ class Link:
             answers.append(_complete(self._bus.transfer(tx), tx))
             self.transfers += 1
         return answers[self._late :]
-
-    def _row(self, tx: bytes) -> bytes:
-        if isinstance(self._bus, Rows):
-            return self._bus.each(tx)
-        return b"".join(self._bus.transfer(tx[at : at + 1]) for at in range(len(tx)))
 
 
 class Counter:
