@@ -85,6 +85,23 @@ def test_a_page_without_a_store_waits_and_one_with_a_damaged_store_says_so(tmp_p
     assert "later.db" in body
 
 
+@pytest.mark.parametrize(
+    ("construction", "partners", "words"),
+    [
+        ("rbg3-xor", [], "full entropy XOR a DRBG"),
+        ("drbg", [], "computational: expanded by a DRBG"),
+        ("rbg3-xor", ["tpm", "<i>"], "full entropy XOR a DRBG, XOR tpm, &lt;i&gt;"),
+    ],
+)
+def test_the_statement_says_in_words_how_the_noise_was_made(filled, page, key, construction, partners, words):
+    statement = make_statement()
+    entropy = altered(statement.entropy, construction=construction, partners=partners)
+    told = altered(statement, entropy=entropy)
+    filled.add(*make_observation("cam-1", 9, EPOCH, key, statement=told, level="other", opened=2**52))
+    filled.commit()
+    assert f"hmac-sha-512; {words} <" in " ".join(get(page, "/device/cam-1")[1].split())
+
+
 def test_long_numbers_are_shown_exactly(filled, page, key):
     total = Fraction(2**100 + 1, 7**40)
     unit = make_statement().unit

@@ -1,5 +1,5 @@
 import pytest
-from factories import make_features, make_observation
+from factories import altered, make_features, make_observation, make_statement
 
 from collector import cli
 from collector.compare import Comparison, compare
@@ -43,6 +43,17 @@ def test_shared_releases_are_a_warning(path, monkeypatch, capsys):
     monkeypatch.setattr(cli, "compare_observations", fixed("same place", shared=3))
     compared(path, "cam-1@1", "cam-1@2")
     assert "warning: 3 releases are in both maps" in capsys.readouterr().out
+
+
+def test_noise_that_was_expanded_by_a_drbg_is_said(path, store, key, capsys):
+    statement = make_statement()
+    drbg = altered(statement, entropy=altered(statement.entropy, construction="drbg"))
+    store.add(*make_observation("cam-1", 6, EPOCH, key, statement=drbg))
+    store.commit()
+    compared(path, "cam-1@1", "cam-1@2")
+    assert "computational" not in capsys.readouterr().out
+    compared(path, "cam-1@1", "cam-1@6")
+    assert "noise is computational: expanded by a DRBG" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
