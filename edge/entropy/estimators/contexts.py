@@ -97,7 +97,7 @@ def _best_bit(
 def _sum_before(values: NDArray[np.uint8], start: NDArray[np.int32]) -> Counts:
     """Sum of the values from the start of the group up to but without each place."""
     total = np.zeros(values.size, np.int32)
-    np.cumsum(values[:-1], out=total[1:])
+    np.cumsum(values[:-1], dtype=np.int32, out=total[1:])
     total -= total[start]
     return total
 
