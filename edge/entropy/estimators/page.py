@@ -40,7 +40,10 @@ def page(found: Commissioning) -> str:
         _estimates(found),
         "<h2>Two looks at the samples</h2>",
         _figure(histogram(found.counts), "How much commoner or rarer than the mean each value was."),
-        _figure(agreement(found.counts), "Correlation of each bit with the bit so many bits before."),
+        _figure(
+            agreement(found.counts),
+            "How much oftener than by chance a bit equals the one so many bits before. A bias lifts all.",
+        ),
         '<p class="soft">The shaded band holds 99 of 100 bars if all values are equally likely and independent.</p>',
         "<h2>What this means, and what not</h2><ul>",
         *(f"<li>{escape(each)}</li>" for each in MEANING),
