@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from drivers.emulated.faults import Fault, FaultKind, Faults, parse_fault, seeded
 from edge.entropy import State
+from edge.entropy.health import WINDOW
+from edge.entropy.source import BATCH
 from edge.errors import EntropyUnavailable, Reason
 
 AFTER = 5000
@@ -47,6 +49,17 @@ def test_a_fault_is_found_in_time_named_latched_and_lets_nothing_of_its_window_o
     assert error.remedy
     assert rig.samples_since(AFTER) <= samples
     assert rig.out
+    rig.assert_failed(error.reason)
+
+
+@pytest.mark.parametrize(("fault", "reasons", "samples"), FAULTS)
+def test_in_a_long_call_a_fault_is_found_two_batches_later_at_most_and_the_call_gives_nothing(fault, reasons, samples):
+    rig = rig_of(f"{fault}@{AFTER + 4096}")
+    error = rig.run(1, 200_000)
+    assert error is not None
+    assert error.reason in reasons
+    assert rig.samples_since(AFTER + 4096) <= samples + 2 * BATCH * WINDOW
+    assert rig.out == b""
     rig.assert_failed(error.reason)
 
 
