@@ -122,7 +122,7 @@ def make_qrng(settings: QrngSettings) -> Qrng:
 def _microrng(settings: MicroRngSettings) -> Qrng:
     from drivers.qrng.microrng import MicroRng
 
-    return MicroRng(device=settings.device, speed_hz=settings.speed_hz or 250_000)
+    return MicroRng(device=settings.device, speed_hz=settings.speed_hz)
 
 
 def _qcicada(settings: QCicadaSettings) -> Qrng:
@@ -197,11 +197,10 @@ def _emulated(settings: EmulatedSettings) -> Qrng:
 
             profile = _profile(settings.file)
             return ProfiledChip(profile, bus=EmulatedChip(profile, faults=faults))
-    from drivers.emulated import microrng
+    from drivers.emulated.microrng import EmulatedMicroRng
     from drivers.qrng.microrng import MicroRng
 
-    faults = (microrng.parse_fault(settings.fault),) if settings.fault else ()
-    return MicroRng(bus=microrng.EmulatedMicroRng(faults=faults))
+    return MicroRng(bus=EmulatedMicroRng(faults=faults))
 
 
 def _nearest_fault(text: str) -> str:

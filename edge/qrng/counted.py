@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 from drivers.qrng.base import Qrng, QrngIdentity
+from edge.qrng.open import speed_of
 
 
 class Counted:
@@ -14,6 +15,11 @@ class Counted:
         self.samples = 0
         self.seconds = 0.0
         self.identity: QrngIdentity | None = None
+
+    @property
+    def speed_hz(self) -> int | None:
+        """The clock of its bus in Hz, where its driver tells."""
+        return speed_of(self._qrng)
 
     def open(self) -> QrngIdentity:
         """As Qrng.open."""

@@ -11,14 +11,9 @@ from drivers.errors import QrngError, QrngReason
 from drivers.qrng.character import RNG_CORE
 from drivers.qrng.i2c import I2C
 from drivers.qrng.node import Family, node_error
+from drivers.qrng.spi import SPI
 from drivers.qrng.tpm import TPM
 
-SPI: Final = Family(
-    module="spidev",
-    sign="class/spidev",
-    load="add dtparam=spi=on to /boot/firmware/config.txt and reboot; without a reboot: sudo modprobe spidev",
-    group="spi",
-)
 FTDI: Final = Family(
     module="ftdi_sio",
     sign="bus/usb-serial/drivers/ftdi_sio",

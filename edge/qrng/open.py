@@ -30,3 +30,9 @@ def open_source(source: Qrng) -> QrngIdentity:
 def unavailable(error: QrngError) -> EntropyUnavailable:
     """What a driver's error is to a command: exit status 71."""
     return EntropyUnavailable(Reason.ENTROPY_DEVICE, str(error), error.remedy)
+
+
+def speed_of(source: Qrng) -> int | None:
+    """The clock of the bus in Hz where the driver tells it, found by a search or set."""
+    speed = getattr(source, "speed_hz", None)
+    return speed if isinstance(speed, int) else None

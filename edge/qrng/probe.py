@@ -11,7 +11,7 @@ from edge.entropy.buffer import wipe
 from edge.errors import ConfigError, EntropyUnavailable
 from edge.qrng.device import Chosen
 from edge.qrng.nodes import check_node, describe_node
-from edge.qrng.open import unavailable
+from edge.qrng.open import speed_of, unavailable
 from edge.qrng.show import Report, rate
 from edge.sources import source_node
 from wire.exit import Exit
@@ -125,12 +125,6 @@ def _skip_the_rest(report: Report) -> None:
     failed = STEPS.index(report.steps[-1].name)
     for name in STEPS[failed + 1 :]:
         report.step(name, "skipped", "")
-
-
-def speed_of(source: Qrng) -> int | None:
-    """The clock of the bus in Hz where the driver tells it, found by a search or set."""
-    speed = getattr(source, "speed_hz", None)
-    return speed if isinstance(speed, int) else None
 
 
 def _sentence(text: str) -> str:

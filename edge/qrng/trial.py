@@ -14,7 +14,7 @@ from edge.qrng.account import Measured, samples_for, show_account
 from edge.qrng.counted import Counted
 from edge.qrng.device import Chosen
 from edge.qrng.open import make_source
-from edge.qrng.show import Progress, Report
+from edge.qrng.show import Progress, Report, rate
 from edge.sources import EmulatedSettings
 from wire.exit import Exit
 
@@ -108,7 +108,8 @@ def _run(
     simulated = "; simulated: good for a trial, never for a promise" if identity.simulated else ""
     first = source.samples
     progress.clear()
-    report.step("open", "ok", f"{identity.model}: samples of {identity.sample_bits} bits, {kind}{simulated}")
+    clocked = f", clock {rate(source.speed_hz, 'Hz')}" if source.speed_hz else ""
+    report.step("open", "ok", f"{identity.model}: samples of {identity.sample_bits} bits, {kind}{clocked}{simulated}")
     report.step("start-up", "ok", f"{first:,} samples passed every test and were thrown away")
     began, device_before = clock(), source.seconds
     size, expected = 0, samples_for(_CALL, pool.provenance())

@@ -55,6 +55,7 @@ def test_a_healthy_source_is_accounted_for_in_words(capsys):
     assert "4 of 8 bits of min-entropy for each sample" in out
     assert "144 samples, which count for 576 bits, make 512 bits of full entropy" in out
     assert "place map 24 h" in out
+    assert re.search(r"samples of 8 bits, raw, clock [0-9.]+ MHz", out)
     assert "PASSED" in out
     assert "simulated" in out
 
