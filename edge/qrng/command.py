@@ -21,7 +21,14 @@ def main(arguments: Sequence[str]) -> int:
         return probe(chosen, as_json=options.json)
     if options.what == "test":
         return trial(chosen, samples=options.samples, clear_latch=options.clear_latch, as_json=options.json)
-    return commission(chosen, out=options.out, samples=options.samples, restarts=options.restarts, as_json=options.json)
+    return commission(
+        chosen,
+        out=options.out,
+        samples=options.samples,
+        restarts=options.restarts,
+        nist=options.nist,
+        as_json=options.json,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         type=count,
         default=1000,
         help="times the device is opened anew, 1 for not at all (default %(default)s)",
+    )
+    commissioning.add_argument(
+        "--nist", action="store_true", help="let NIST's ea_non_iid assess the same samples, where it is installed"
     )
     return parser
 

@@ -11,6 +11,7 @@ from edge.entropy.estimators import commission as estimators
 from edge.entropy.estimators import report as forms
 from edge.entropy.estimators.assess import LEAST
 from edge.entropy.estimators.commission import Commissioning
+from edge.entropy.estimators.nist import TOOL, NistError, find_tool
 from edge.entropy.estimators.page import page
 from edge.errors import ConfigError, EntropyUnavailable, Reason
 from edge.qrng.device import Chosen
@@ -27,14 +28,15 @@ def commission(
     out: Path,
     samples: int,
     restarts: int,
+    nist: bool,
     as_json: bool,
     clock: Callable[[], float] = time.monotonic,
     today: Callable[[], date] = lambda: datetime.now(UTC).date(),
 ) -> int:
     """Collect raw samples and restarts, estimate their min-entropy, and write the report into `out`.
 
-    Raises ConfigError for too few samples or a folder that cannot be written, and EntropyUnavailable where the
-    device fails or nothing may be credited.
+    nist: let NIST's tool assess the same samples, too. Raises ConfigError for too few samples, a folder that cannot
+    be written or a tool that does not work, and EntropyUnavailable where the device fails or nothing may be credited.
     """
     if samples < LEAST:
         raise ConfigError(
@@ -42,6 +44,7 @@ def commission(
             f"--samples {samples}: the estimators need at least {LEAST}",
             "leave it out for the 1,000,000 that SP 800-90B asks for",
         )
+    tool = _nist_tool() if nist else None
     _try_folder(out)
     source = make_source(chosen.qrng)
     report = Report(as_json)
@@ -49,10 +52,12 @@ def commission(
     progress = Progress(clock)
     try:
         found = estimators.commission(
-            source, on=today(), samples=samples, restarts=restarts, progress=progress.update, clock=clock
+            source, on=today(), samples=samples, restarts=restarts, nist=tool, progress=progress.update, clock=clock
         )
     except QrngError as error:
         raise unavailable(error) from None
+    except NistError as error:
+        raise ConfigError(Reason.CONFIG, f"--nist: {error}", error.remedy) from None
     finally:
         progress.clear()
     _write(out, found)
@@ -69,6 +74,17 @@ def commission(
             "Do not use it: check its wiring and power, and commission it again.",
         )
     return Exit.OK
+
+
+def _nist_tool() -> str:
+    tool = find_tool()
+    if tool is None:
+        raise ConfigError(
+            Reason.CONFIG,
+            f"--nist: {TOOL} is not on the PATH",
+            "build it from github.com/usnistgov/SP800-90B_EntropyAssessment, or leave out --nist",
+        )
+    return tool
 
 
 def _try_folder(folder: Path) -> None:

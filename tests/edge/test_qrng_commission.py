@@ -4,6 +4,7 @@ import pytest
 
 from edge.devices import commissioned_credit
 from edge.errors import ConfigError, EntropyUnavailable, Reason
+from edge.qrng import commission
 from edge.qrng.command import main
 from edge.sources import EntropySettings
 from wire.exit import Exit
@@ -47,6 +48,21 @@ def test_a_device_that_fails_while_it_is_read_ends_the_command_and_nothing_is_cl
 def test_too_few_samples_are_refused_before_the_device_is_opened(tmp_path):
     with pytest.raises(ConfigError, match="at least 10000"):
         main(["commission", "--device", "software", "--out", str(tmp_path), "--samples", "100"])
+
+
+def test_nists_tool_is_asked_only_where_it_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(commission, "find_tool", lambda: None)
+    with pytest.raises(ConfigError, match="ea_non_iid is not on the PATH") as caught:
+        main(["commission", "--device", "software", "--out", str(tmp_path / "report"), "--nist", *FEW])
+    assert "leave out --nist" in caught.value.remedy
+    assert not (tmp_path / "report").exists()
+
+
+def test_nists_tool_that_says_nothing_of_use_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(commission, "find_tool", lambda: "/bin/true")
+    with pytest.raises(ConfigError, match="--nist: ") as caught:
+        main(["commission", "--device", "software", "--out", str(tmp_path / "report"), "--nist", *FEW])
+    assert "ea_non_iid" in caught.value.remedy
 
 
 def test_a_folder_that_cannot_be_written_is_named_before_a_sample_is_drawn(tmp_path):
