@@ -26,12 +26,12 @@ WITHIN_A_PERIOD = 65535 + WITHIN_TWO_TRIALS
 DEVICE, REPETITION, REPLAY = Reason.ENTROPY_DEVICE, Reason.ENTROPY_REPETITION, Reason.ENTROPY_REPLAY
 BITS = Reason.ENTROPY_BITS
 EITHER = f"{BITS} {Reason.ENTROPY_PROPORTION}"
-"""Strong correlation fails both tests at once, and which of them is named depends on the bytes."""
+"""Strong correlation fails both tests at once, and which of them is named depends on the bytes; so does repetition."""
 
 OF_A_CALL = ["eio", "emsgsize", "etimedout", "unplug"]
 OF_A_LINE = ["stuck-00", "stuck-ff", "echo", "bit-slip", "drop", "duplicate", "short"]
 ALIKE = [
-    ("repeat", REPLAY, WITHIN_TWO_TRIALS),
+    ("repeat", f"{REPLAY} {Reason.ENTROPY_PROPORTION}", WITHIN_TWO_TRIALS),
     ("repeat=300", REPLAY, WITHIN_TWO_TRIALS),
     ("startup-once", REPLAY, WITHIN_TWO_TRIALS),
     ("bias", BITS, WITHIN_TWO_TRIALS),
