@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench audit oldest clean
+.PHONY: help demo test check bench audit nightly oldest clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -27,6 +27,9 @@ bench: ## what frames, noise and memory cost, beside what others would take
 
 audit: $(VENV)/dev.stamp ## what long attacks find: pictures in audit-run
 	@$(BIN)/python -m audit.randomness --out audit-run/randomness
+
+nightly: $(VENV)/dev.stamp ## the estimators of min-entropy on a million samples, and against NIST's tool where it is installed
+	@SPECKLED_NIGHTLY=1 $(BIN)/python -m pytest tests/edge/test_estimators_nist.py --timeout 1800 $(ARGS)
 
 oldest: ## the tests of the numeric rooms with the oldest numpy that is supported
 	@test -d $(VENV)-oldest || $(PYTHON) -m venv $(VENV)-oldest

@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -47,3 +48,10 @@ def test_capture_has_no_network_and_relay_has_no_devices():
     assert "PrivateNetwork=yes" in text["speckled-capture"]
     assert "RestrictAddressFamilies=AF_UNIX\n" in text["speckled-capture"]
     assert "PrivateDevices=yes" in text["speckled-relay"]
+
+
+def test_every_group_that_a_unit_joins_is_made_where_it_is_missing():
+    made = set(re.findall(r"^[gu] (\S+)", (UNITS[0].parent / "speckled.sysusers").read_text(), re.MULTILINE))
+    for unit in UNITS:
+        joined = re.findall(r"^(?:Supplementary)?Groups?=(.*)$", unit.read_text(), re.MULTILINE)
+        assert set(" ".join(joined).split()) <= made
