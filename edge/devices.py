@@ -127,8 +127,11 @@ def _microrng(settings: MicroRngSettings) -> Qrng:
 
 def _qcicada(settings: QCicadaSettings) -> Qrng:
     from drivers.qrng.qcicada import QCicada
+    from drivers.qrng.qcicada_protocol import Postprocess
 
-    return QCicada(device=settings.device, public_key=settings.public_key)
+    word = settings.postprocess
+    mode = None if word is None else Postprocess[word.upper().replace("-", "_")]
+    return QCicada(device=settings.device, public_key=settings.public_key, postprocess=mode)
 
 
 def _idq250(settings: Idq250Settings) -> Qrng:

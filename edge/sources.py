@@ -29,10 +29,15 @@ class MicroRngSettings(
 
 
 class QCicadaSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="qcicada"):
-    """A Crypta Labs QCicada on a serial port. `public_key`: of the device, so that it must sign what it gives."""
+    """A Crypta Labs QCicada on a serial port.
+
+    public_key: of the device or of who signed its certificate; it must then sign what it gives. postprocess: what it
+    does to its samples, None for the rawest that it offers.
+    """
 
     device: str = "/dev/ttyUSB0"
     public_key: str | None = None
+    postprocess: Literal["raw-noise", "raw-samples", "sha256"] | None = None
 
 
 class Idq250Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="idq250"):

@@ -11,15 +11,10 @@ from drivers.errors import QrngError, QrngReason
 from drivers.qrng.character import RNG_CORE
 from drivers.qrng.i2c import I2C
 from drivers.qrng.node import Family, node_error
+from drivers.qrng.serial_port import FTDI
 from drivers.qrng.spi import SPI
 from drivers.qrng.tpm import TPM
 
-FTDI: Final = Family(
-    module="ftdi_sio",
-    sign="bus/usb-serial/drivers/ftdi_sio",
-    load="plug the device in; where that does not load the module: sudo modprobe ftdi_sio",
-    group="dialout",
-)
 ACM: Final = Family(
     module="cdc_acm",
     sign="bus/usb/drivers/cdc_acm",
@@ -30,6 +25,7 @@ FAMILIES: Final = {
     r"/dev/spidev\d+\.\d+": SPI,
     r"/dev/i2c-\d+": I2C,
     r"/dev/ttyUSB\d+": FTDI,
+    r"/dev/serial/by-id/.+": FTDI,
     r"/dev/ttyACM\d+": ACM,
     r"/dev/tpm(rm)?\d+": TPM,
     r"/dev/hwrng": RNG_CORE,

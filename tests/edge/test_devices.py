@@ -3,6 +3,7 @@ from fractions import Fraction
 
 import pytest
 
+from drivers.errors import QrngError, QrngReason
 from drivers.qrng.discover import Candidate
 from drivers.qrng.profile import SHIPPED
 from edge.devices import candidate_settings, commissioned_credit, make_qrng
@@ -10,17 +11,40 @@ from edge.errors import ConfigError, EntropyUnavailable
 from edge.sources import (
     CharacterSettings,
     DiscoverSettings,
+    EmulatedCharacterSettings,
+    EmulatedIdq250Settings,
     EmulatedMicroRngSettings,
     EmulatedProfileSettings,
+    EmulatedQCicadaSettings,
+    EmulatedTpmSettings,
     EntropySettings,
+    Idq250Settings,
     MicroRngSettings,
     ProfileSettings,
+    QCicadaSettings,
     SoftwareSettings,
+    TpmSettings,
 )
 from wire.exit import Exit
 
 PROFILE = str(SHIPPED / "microrng.toml")
-SIMULATED = (SoftwareSettings(), EmulatedMicroRngSettings(), EmulatedProfileSettings(file=PROFILE))
+SIMULATED = (
+    SoftwareSettings(),
+    EmulatedMicroRngSettings(),
+    EmulatedQCicadaSettings(),
+    EmulatedIdq250Settings(),
+    EmulatedTpmSettings(),
+    EmulatedCharacterSettings(),
+    EmulatedProfileSettings(file=PROFILE),
+)
+HARDWARE = (
+    MicroRngSettings(device="/dev/spidev9.9", speed_hz=1_000_000),
+    QCicadaSettings(device="/dev/ttyUSB99", postprocess="raw-samples"),
+    Idq250Settings(device="/dev/i2c-99", address=0x28, power_gpio="gpiochip0:17"),
+    TpmSettings(device="/dev/tpmrm99"),
+    CharacterSettings(path="/dev/qrandom99", name="Quantis", kernel="quantis"),
+    ProfileSettings(file=PROFILE, device="/dev/spidev9.9"),
+)
 
 
 def test_discovery_passes_over_what_does_not_open_and_names_everything_it_tried(monkeypatch):
@@ -51,6 +75,14 @@ def test_a_source_that_is_not_hardware_runs_when_it_is_named_and_says_so(setting
     source = make_qrng(settings)
     assert source.open().simulated
     source.close()
+
+
+@pytest.mark.parametrize("settings", HARDWARE)
+def test_a_source_of_hardware_is_made_without_touching_it_and_opens_only_what_it_was_told(settings):
+    source = make_qrng(settings)
+    with pytest.raises(QrngError) as caught:
+        source.open()
+    assert caught.value.reason in (QrngReason.NOT_FOUND, QrngReason.NOT_INSTALLED)
 
 
 def test_a_node_that_was_discovered_is_tried_with_the_driver_that_was_proposed():

@@ -34,7 +34,7 @@ def test_a_node_whose_kernel_module_is_missing_names_the_module_and_how_to_load_
 @pytest.mark.parametrize("node", NODES)
 def test_a_node_that_is_missing_although_its_module_is_there_is_a_matter_of_the_device(node, tmp_path):
     for family in FAMILIES.values():
-        (tmp_path / family.sign).mkdir(parents=True)
+        (tmp_path / family.sign).mkdir(parents=True, exist_ok=True)
     error = refused(node, tmp_path)
     assert "although the kernel module" in error.detail
     assert "Check the wiring" in error.remedy

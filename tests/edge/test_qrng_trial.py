@@ -60,7 +60,7 @@ def test_a_healthy_source_is_accounted_for_in_words(capsys):
     assert "simulated" in out
 
 
-EMULATED = ("microrng", "idq250", "tpm", "character", f"profile:{SHIPPED / 'microrng.toml'}")
+EMULATED = ("microrng", "qcicada", "idq250", "tpm", "character", f"profile:{SHIPPED / 'microrng.toml'}")
 
 
 @pytest.mark.parametrize("kind", EMULATED)

@@ -16,6 +16,7 @@ from wire.exit import Exit
 pytestmark = pytest.mark.timeout(120)
 
 MICRORNG = SHIPPED / "microrng.toml"
+PROFILED = f"emulated:profile:{MICRORNG}"
 
 
 def speckled(*words, before=(), **options):
@@ -86,8 +87,7 @@ def test_a_profile_that_does_not_exist_is_named():
 
 
 @pytest.mark.parametrize(
-    "device",
-    ["emulated:microrng", "emulated:idq250", "emulated:tpm", "emulated:character", f"emulated:profile:{MICRORNG}"],
+    "device", [*(f"emulated:{kind}" for kind in ("microrng", "qcicada", "idq250", "tpm", "character")), PROFILED]
 )
 @pytest.mark.parametrize("command", ["probe", "test"])
 def test_another_chip_than_the_one_that_is_named_is_refused(device, command):
@@ -120,6 +120,7 @@ def test_a_node_that_may_not_be_opened_is_named_with_what_to_do(tmp_path, comman
     [
         ("microrng:/dev/spidev0.0", "class/spidev", "spidev", "dtparam=spi=on"),
         ("idq250:/dev/i2c-1@0x28", "class/i2c-dev", "i2c-dev", "dtparam=i2c_arm=on"),
+        ("qcicada", "bus/usb-serial/drivers/ftdi_sio", "ftdi_sio", "modprobe ftdi_sio"),
         ("tpm", "class/tpm", "tpm_tis_spi", "dtoverlay=tpm-slb9670"),
     ],
 )
