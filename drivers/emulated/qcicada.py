@@ -86,6 +86,7 @@ class EmulatedQCicada:
         self._heard = bytearray()
         self._answers: deque[tuple[bytes, bytes]] = deque()
         self._owed = 0
+        self._signs = False
         self._arrived = bytearray()
         self.streaming = streaming
         self.config = config
@@ -160,6 +161,9 @@ class EmulatedQCicada:
             return self._faults.wire(*self._answers.popleft())
         if not self._owed and not self.streaming:
             return None
+        if self._signs:
+            samples, self._owed, self._signs = self._draw(self._owed), 0, False
+            return self._faults.wire(samples + _sign(self.key, samples))
         ahead = self._faults.healthy_for or PACKET  # a fault begins at its byte, so a packet is cut there
         size = min(PACKET, ahead, PACKET if self.streaming else self._owed)
         self._owed = max(0, self._owed - size)
@@ -182,7 +186,7 @@ class EmulatedQCicada:
             Command.STOP: self._stop,
             Command.GET_CONFIG: lambda command: self._say(command, Answer.CONFIG, self.config.encode()),
             Command.SET_CONFIG: self._set_config,
-            Command.STATISTICS: lambda command: self._say(command, Answer.STATISTICS, self._count().encode()),
+            Command.STATISTICS: lambda command: self._say(command, Answer.STATISTICS, self.statistics.encode()),
             Command.RESET: self._reset,
             Command.INFO: lambda command: self._say(command, Answer.INFO, self.info.encode()),
             Command.SIGNED_READ: self._signed_read,
@@ -231,11 +235,11 @@ class EmulatedQCicada:
 
     def _signed_read(self, command: bytes) -> None:
         if not self._is_refused(command):
-            samples = self._draw(int.from_bytes(command[1:], "little"))
-            self._answers.append((samples + _sign(self.key, samples), b""))
+            self._signs = True
+            self._owed = int.from_bytes(command[1:], "little")
 
     def _stop(self, command: bytes) -> None:
-        self.streaming, self._owed = False, 0
+        self.streaming, self._signs, self._owed = False, False, 0
         self._acknowledge(command)
 
     def _set_config(self, command: bytes) -> None:
@@ -256,14 +260,11 @@ class EmulatedQCicada:
         self._say(command, Answer.CERTIFICATE, _sign(self.authority, message))
 
     def _draw(self, count: int) -> bytes:
-        self.statistics = replace(self.statistics, generated=self.statistics.generated + count)
+        """Draw samples and count them; a fault of the counter is one more failure than the status byte tells of."""
+        failures = self.statistics.repetition_count + bool(self._faults.spend(FaultKind.SLIP))
+        generated = self.statistics.generated + count
+        self.statistics = replace(self.statistics, generated=generated, repetition_count=failures)
         return self._faults.draw(count)
-
-    def _count(self) -> Statistics:
-        """The counts; a fault of the counter is one more failure than the status byte told of."""
-        if self._faults.spend(FaultKind.SLIP):
-            self.statistics = replace(self.statistics, repetition_count=self.statistics.repetition_count + 1)
-        return self.statistics
 
 
 def _parameters(code: int) -> int:

@@ -11,17 +11,20 @@ from drivers.emulated.character import EmulatedCharacter
 from drivers.emulated.faults import seeded
 from drivers.emulated.idq250 import EmulatedIdq250
 from drivers.emulated.microrng import EmulatedMicroRng
+from drivers.emulated.qcicada import EmulatedQCicada
 from drivers.emulated.tpm import EmulatedTpm
 from drivers.errors import QrngError, QrngReason
 from drivers.qrng.character import CharacterDevice
 from drivers.qrng.idq250 import Idq250
 from drivers.qrng.microrng import MicroRng
+from drivers.qrng.qcicada import QCicada
 from drivers.qrng.software import SoftwareQrng
 from drivers.qrng.tpm import Tpm
 
 EMULATED = {
     "microrng": lambda: MicroRng(bus=EmulatedMicroRng(noise=seeded(1))),
     "microrng, fixed clock": lambda: MicroRng(bus=EmulatedMicroRng(noise=seeded(1)), speed_hz=250_000),
+    "qcicada": lambda: QCicada(port=EmulatedQCicada(noise=seeded(1))),
     "idq250": lambda: Idq250(bus=EmulatedIdq250(noise=seeded(1))),
     "tpm": lambda: Tpm(channel=EmulatedTpm(noise=seeded(1))),
     "emulated character": lambda: CharacterDevice(channel=EmulatedCharacter(noise=seeded(1))),
