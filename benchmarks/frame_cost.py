@@ -17,7 +17,8 @@ from edge.privacy.window import Window
 
 WIDTH, HEIGHT = 640, 480
 ROUNDS = 300
-LIMIT_MS = 2.0
+LIMIT = 3.0
+"""Times one cv2.LUT of the same frame, that one addition may take."""
 
 
 class _SystemPool:
@@ -35,22 +36,25 @@ def frame_costs() -> str:
     frame.fill(camera, 1.0)
     plane = np.array(frame.plane)
     lines = [
-        f"Median of {ROUNDS} additions of one {WIDTH}x{HEIGHT} frame, in ms; limit {LIMIT_MS} ms. `area` is OpenCV's",
-        "resize with INTER_AREA (rounded means, no exact sums), `mean` numpy's mean over a reshaped frame (floats). A",
-        "ratio below 1 means that the exact sum is faster.",
+        f"Median of {ROUNDS} additions of one {WIDTH}x{HEIGHT} frame of bytes. `LUT` is one cv2.LUT of that frame, which",
+        f"maps every pixel and adds nothing up; an addition stays within {LIMIT:g} times that. `area` is OpenCV's resize with",
+        "INTER_AREA (rounded means, no exact sums), `mean` numpy's mean over a reshaped frame (floats). A ratio below 1",
+        "means that the exact sum is faster.",
         "",
-        "| cell | LUT | exact sum, ms | ratio to `area` | ratio to `mean` | within the limit |",
-        "|---|---|---|---|---|---|",
+        "| cell | LUT | exact sum, ms | ratio to `LUT` | ratio to `area` | ratio to `mean` | within the limit |",
+        "|---|---|---|---|---|---|---|",
     ]
+    lut = _median(partial(cv2.LUT, plane, np.arange(255, -1, -1, dtype=np.uint8)))
     for cell in (8, 16, 64):
         rows, columns = HEIGHT // cell, WIDTH // cell
         part = plane[: rows * cell, : columns * cell]
         area = _median(partial(cv2.resize, part, (columns, rows), interpolation=cv2.INTER_AREA))
         mean = _median(partial(part.reshape(rows, cell, columns, cell).mean, axis=(1, 3)))
-        for name, lut in _luts(rows, columns).items():
-            cost = _cost(camera, frame, Mechanism(lut, cell, rows, columns, ROUNDS, 10**6))
-            verdict = "yes" if cost < LIMIT_MS else "NO"
-            lines.append(f"| {cell} | {name} | {cost:.2f} | {cost / area:.1f} | {cost / mean:.2f} | {verdict} |")
+        for name, chosen in _luts(rows, columns).items():
+            cost = _cost(camera, frame, Mechanism(chosen, cell, rows, columns, ROUNDS, 10**6))
+            verdict = "yes" if cost < LIMIT * lut else "NO"
+            ratios = f"{cost / lut:.1f} | {cost / area:.1f} | {cost / mean:.2f}"
+            lines.append(f"| {cell} | {name} | {cost:.2f} | {ratios} | {verdict} |")
     return "\n".join(lines)
 
 

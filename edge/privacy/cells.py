@@ -1,8 +1,8 @@
 """Exact cell sums of one secret plane, in buffers that are made once and wiped.
 
-Each cell row of the frame is one strip of b x width pixels: it is widened into an integer type that holds b times the
-range, mapped by the LUT, and added up over its rows; one pass over all strips then adds the columns of each cell. No
-step depends on a pixel's value, apart from which entry of a small table is read.
+The rows of each cell are added up first, in an integer type that holds b times the range; one pass then adds the
+columns of each cell. Planes of bytes are mapped by the LUT as a whole (`byte_rows.py`), others strip by strip. No step
+depends on a pixel's value, apart from which entry of a small table is read.
 """
 
 from typing import Protocol
@@ -10,10 +10,23 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.privacy.byte_rows import ByteRows, fits_bytes
 from edge.privacy.lut import LogLut, Lut, ResidualLut
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
-Integers = NDArray[np.signedinteger]
+Integers = NDArray[np.integer]
+
+
+class RowSums(Protocol):
+    """Adds up the rows of each cell of a plane under one LUT."""
+
+    def add_rows(self, plane: Plane) -> Integers:
+        """(rows, columns·b): for each cell row the sums of its b rows of pixels. Good until the next call or wipe."""
+        ...
+
+    def wipe(self) -> None:
+        """Overwrite every buffer."""
+        ...
 
 
 class StripMap(Protocol):
@@ -35,29 +48,56 @@ class CellSums:
 
     def __init__(self, lut: Lut, cell: int, rows: int, columns: int) -> None:
         """For grids of rows x columns cells of cell x cell pixels; the rest of a plane is left out."""
-        self._cell = cell
-        self._strip: StripMap = _strip_map(lut, cell, rows, columns)
-        self._totals = np.zeros((rows, columns * cell), self._strip.buffer.dtype)
+        self._parts: tuple[Lut, int, int, int] = (lut, cell, rows, columns)
+        _check_grid(lut, rows, columns)
+        self._rows: RowSums | None = None
         self._wide = np.zeros((rows, columns, cell), np.int64)
         self._sums = np.zeros((rows, columns), np.int64)
 
     def add(self, plane: Plane, out: NDArray[np.int64]) -> None:
         """Add the sums of one plane (at least rows·b x columns·b pixels) to `out` (rows, columns)."""
-        rows, width = self._totals.shape
-        buffer = self._strip.buffer
-        for row in range(rows):
-            self._strip.load(plane[row * self._cell : (row + 1) * self._cell, :width], row)
-            np.add.reduce(buffer, axis=0, out=self._totals[row])
-        np.copyto(self._wide, self._totals.reshape(self._wide.shape))
+        totals = self._row_sums(plane).add_rows(plane)
+        np.copyto(self._wide, totals.reshape(self._wide.shape))
         np.add.reduce(self._wide, axis=2, out=self._sums)
         np.add(out, self._sums, out=out)
         self.wipe()
 
     def wipe(self) -> None:
         """Overwrite what the last plane left behind."""
-        self._strip.wipe()
-        for buffer in (self._totals, self._wide, self._sums):
+        if self._rows is not None:
+            self._rows.wipe()
+        for buffer in (self._wide, self._sums):
             buffer[...] = 0
+
+    def _row_sums(self, plane: Plane) -> RowSums:
+        """Buffers for planes of this type, which is that of the camera and does not change."""
+        if self._rows is None:
+            narrow = plane.dtype == np.uint8 and fits_bytes(self._parts[0])
+            self._rows = ByteRows(*self._parts) if narrow else _StripRows(*self._parts)
+        return self._rows
+
+
+class _StripRows:
+    """RowSums for any plane, one strip of b rows at a time."""
+
+    def __init__(self, lut: Lut, cell: int, rows: int, columns: int) -> None:
+        self._cell = cell
+        self._strip: StripMap = _strip_map(lut, cell, columns)
+        self._totals = np.zeros((rows, columns * cell), self._strip.buffer.dtype)
+
+    def add_rows(self, plane: Plane) -> Integers:
+        """As RowSums.add_rows."""
+        rows, width = self._totals.shape
+        buffer = self._strip.buffer
+        for row in range(rows):
+            self._strip.load(plane[row * self._cell : (row + 1) * self._cell, :width], row)
+            np.add.reduce(buffer, axis=0, out=self._totals[row])
+        return self._totals
+
+    def wipe(self) -> None:
+        """As RowSums.wipe."""
+        self._strip.wipe()
+        self._totals[...] = 0
 
 
 class _Linear:
@@ -109,14 +149,17 @@ class _Residual:
         self.buffer[...] = 0
 
 
-def _strip_map(lut: Lut, cell: int, rows: int, columns: int) -> StripMap:
+def _strip_map(lut: Lut, cell: int, columns: int) -> StripMap:
     if isinstance(lut, ResidualLut):
-        if lut.reference.shape != (rows, columns):
-            raise ValueError("the residual reference has another grid")
         return _Residual(lut, cell, columns * cell)
     if isinstance(lut, LogLut):
         return _Log(lut, cell, columns * cell)
     return _Linear(lut.max_value, cell, columns * cell)
+
+
+def _check_grid(lut: Lut, rows: int, columns: int) -> None:
+    if isinstance(lut, ResidualLut) and lut.reference.shape != (rows, columns):
+        raise ValueError("the residual reference has another grid")
 
 
 def _holding(largest: int) -> type[np.int32] | type[np.int64]:

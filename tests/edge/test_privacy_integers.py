@@ -10,7 +10,7 @@ import edge.privacy
 from edge import frame
 
 ROOM = Path(edge.privacy.__file__).parent
-EXACT = ["account", "bits", "cells", "chain", "ledger", "lut", "mechanism", "noise", "receipt", "release"]
+EXACT = ["account", "bits", "byte_rows", "cells", "chain", "ledger", "lut", "mechanism", "noise", "receipt", "release"]
 EXACT += ["profiles", "statement", "window", "sampling/__init__", "sampling/allotment", "sampling/coin"]
 EXACT += ["sampling/exponential", "sampling/lanes", "sampling/law", "sampling/sampler", "sampling/table"]
 FLOATING = {"float", "mean", "average", "std", "var", "sqrt", "exp", "log", "log1p", "expm1", "divide", "true_divide"}

@@ -90,20 +90,56 @@ def test_one_pixel_moves_one_cell_by_at_most_the_range() -> None:
             assert np.abs(after - before).sum() <= lut.range
 
 
-def test_every_buffer_on_the_way_holds_signed_integers() -> None:
-    for lut in (LinearLut(65535), LogLut.of(255), ResidualLut(np.zeros((2, 2), np.int64), 32, 255)):
-        sums = CellSums(lut, 2, 2, 2)
-        strip = [held for held in vars(sums._strip).values() if isinstance(held, np.ndarray)]
-        assert {buffer.dtype.kind for buffer in [sums._totals, sums._wide, sums._sums, *strip]} == {"i"}
+ALL = [
+    (LinearLut(255), np.uint8),
+    (LogLut.of(255), np.uint8),
+    (ResidualLut(np.zeros((2, 2), np.int64), 32, 255), np.uint8),
+]
+ALL += [(LinearLut(4092), np.uint16), (LogLut.of(4092), np.uint16)]
+ALL += [
+    (ResidualLut(np.zeros((2, 2), np.int64), 32, 4092), np.uint16),
+    (ResidualLut(np.zeros((2, 2), np.int64), 200, 255), np.uint8),
+]
 
 
-def test_nothing_of_a_frame_stays_in_the_buffers() -> None:
-    plane = np.full((4, 4), 200, np.uint8)
-    for lut in (LinearLut(255), LogLut.of(255), ResidualLut(np.zeros((2, 2), np.int64), 32, 255)):
-        sums = CellSums(lut, 2, 2, 2)
-        sums.add(plane, np.zeros((2, 2), np.int64))
-        buffers = [sums._totals, sums._wide, sums._sums, sums._strip.buffer]
-        assert not any(buffer.any() for buffer in [*buffers, getattr(sums._strip, "_index", sums._sums)])
+def buffers(sums: CellSums) -> list[np.ndarray]:
+    """What may hold something of a frame; tables and references are public."""
+    rows = vars(sums._rows)
+    held = [*vars(sums).values(), *rows.values(), *vars(rows.get("_strip", sums)).values()]
+    public = ("_table", "_limit", "_base", "_cap", "_lift")
+    names = {id(array) for name in public for array in (rows.get(name), vars(rows.get("_strip", sums)).get(name))}
+    return [array for array in held if isinstance(array, np.ndarray) and id(array) not in names]
+
+
+@pytest.mark.parametrize(("lut", "dtype"), ALL)
+def test_every_buffer_on_the_way_holds_integers(lut: Lut, dtype: type) -> None:
+    sums = CellSums(lut, 2, 2, 2)
+    sums.add(np.zeros((4, 4), dtype), np.zeros((2, 2), np.int64))
+    assert len(buffers(sums)) >= 4
+    assert {array.dtype.kind for array in buffers(sums)} <= {"i", "u"}
+
+
+@pytest.mark.parametrize(("lut", "dtype"), ALL)
+def test_nothing_of_a_frame_stays_in_the_buffers(lut: Lut, dtype: type) -> None:
+    sums = CellSums(lut, 2, 2, 2)
+    sums.add(np.full((4, 4), 200, dtype), np.zeros((2, 2), np.int64))
+    assert not any(array.any() for array in buffers(sums))
+
+
+@pytest.mark.parametrize("tau", [1, 32, 100, 127, 128, 255])
+@pytest.mark.parametrize("max_value", [100, 200, 255])
+@pytest.mark.parametrize("cell", [1, 8])
+def test_bytes_are_summed_as_wider_pixels_are(tau: int, max_value: int, cell: int) -> None:
+    tau = min(tau, max_value)
+    rng = np.random.default_rng(tau)
+    plane = rng.integers(0, 256, (3 * cell, 2 * cell)).astype(np.uint8)
+    reference = rng.integers(0, max_value + 1, (3, 2))
+    reference.flat[:2] = 0, max_value
+    for lut in (LinearLut(max_value), LogLut.of(max_value), ResidualLut(reference, tau, max_value)):
+        narrow, wide = np.zeros((3, 2), np.int64), np.zeros((3, 2), np.int64)
+        CellSums(lut, cell, 3, 2).add(plane, narrow)
+        CellSums(lut, cell, 3, 2).add(plane.astype(np.uint16), wide)
+        assert (narrow == wide).all()
 
 
 @pytest.mark.parametrize(
