@@ -36,10 +36,10 @@ def frame_costs() -> str:
     frame.fill(camera, 1.0)
     plane = np.array(frame.plane)
     lines = [
-        f"Median of {ROUNDS} additions of one {WIDTH}x{HEIGHT} frame of bytes. `LUT` is one cv2.LUT of that frame, which",
-        f"maps every pixel and adds nothing up; an addition stays within {LIMIT:g} times that. `area` is OpenCV's resize with",
-        "INTER_AREA (rounded means, no exact sums), `mean` numpy's mean over a reshaped frame (floats). A ratio below 1",
-        "means that the exact sum is faster.",
+        f"Median of {ROUNDS} additions of one {WIDTH}x{HEIGHT} frame of bytes. `LUT` is one cv2.LUT of that frame,",
+        f"which maps every pixel and adds nothing up; the limit is {LIMIT:g} times that. `area` is OpenCV's resize",
+        "with INTER_AREA (rounded means, no exact sums), `mean` numpy's mean over a reshaped frame (floats). A ratio",
+        "below 1 means that the exact sum is faster. OpenCV uses all cores, the others one.",
         "",
         "| cell | LUT | exact sum, ms | ratio to `LUT` | ratio to `area` | ratio to `mean` | within the limit |",
         "|---|---|---|---|---|---|---|",

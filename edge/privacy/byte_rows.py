@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from edge.privacy.lut import LogLut, Lut, ResidualLut
 
+Words = NDArray[np.unsignedinteger]
 _BYTE = 255
 _WORD = 65535
+_LARGEST = 8
+"""Bytes of the widest integer."""
 
 
 def fits_bytes(lut: Lut) -> bool:
@@ -37,6 +40,7 @@ class ByteRows:
         self._totals = np.zeros((rows, width), np.uint16 if narrow else np.uint32)
         self._wide = self._values if narrow else np.zeros((height, width), np.uint32)
         self._strips = self._wide.reshape(rows, cell, width)
+        self._folds = _folds(self._totals, cell)
 
     def add_rows(self, plane: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.unsignedinteger]:
         """As RowSums.add_rows."""
@@ -45,18 +49,32 @@ class ByteRows:
         if self._wide is not self._values:
             np.copyto(self._wide, self._values)
         np.add.reduce(self._strips, axis=1, out=self._totals)
-        return self._totals
+        sums: NDArray[np.unsignedinteger] = self._totals
+        for pairs, halves, folded in self._folds:
+            mask = pairs.dtype.type((1 << 4 * pairs.itemsize) - 1)
+            np.bitwise_and(pairs, mask, out=folded)
+            np.right_shift(pairs, pairs.dtype.type(4 * pairs.itemsize), out=halves)
+            np.add(folded, halves, out=folded)
+            sums = folded
+        return sums
 
     def wipe(self) -> None:
         """As RowSums.wipe."""
-        for buffer in (self._values, self._bytes, self._wide, self._totals):
-            buffer[...] = 0
+        for buffer in (self._values, self._bytes, self._totals):
+            buffer.fill(0)
+        if self._wide is not self._values:
+            self._wide.fill(0)
+        for _, halves, folded in self._folds:
+            halves.fill(0)
+            folded.fill(0)
 
     def _map(self, plane: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
         """Fill `_values` with the LUT's values of `plane`."""
         if isinstance(self._lut, LogLut):
-            np.copyto(self._bytes, plane)
-            cv2.LUT(self._bytes, self._table, dst=self._values)
+            if not plane.flags.c_contiguous:  # OpenCV would make a copy that nobody wipes
+                np.copyto(self._bytes, plane)
+                plane = self._bytes
+            cv2.LUT(plane, self._table, dst=self._values)
             return
         np.minimum(plane, self._limit, out=self._bytes)
         if isinstance(self._lut, ResidualLut):
@@ -66,6 +84,20 @@ class ByteRows:
             np.minimum(self._bytes, self._cap, out=self._bytes)
             np.add(self._bytes, self._lift, out=self._bytes)
         np.copyto(self._values, self._bytes)
+
+
+def _folds(totals: NDArray[np.unsignedinteger], cell: int) -> list[tuple[Words, Words, Words]]:
+    """How neighbouring columns of a cell are added: read as one wider integer, two of them are its halves.
+
+    Each fold is (totals read so, a buffer for the upper halves, a buffer for the sums), of twice the width, so nothing
+    overflows. Two columns are folded while the cell has an even number left and the integers have less than 64 bits.
+    """
+    folds = []
+    while not cell % 2 and totals.itemsize < _LARGEST:
+        wider = totals.view(np.dtype(f"u{2 * totals.itemsize}"))
+        folds.append((wider, np.zeros_like(wider), np.zeros_like(wider)))
+        totals, cell = folds[-1][2], cell // 2
+    return folds
 
 
 def _table(lut: Lut) -> NDArray[np.uint16]:

@@ -1,8 +1,8 @@
 """Exact cell sums of one secret plane, in buffers that are made once and wiped.
 
-The rows of each cell are added up first, in an integer type that holds b times the range; one pass then adds the
-columns of each cell. Planes of bytes are mapped by the LUT as a whole (`byte_rows.py`), others strip by strip. No step
-depends on a pixel's value, apart from which entry of a small table is read.
+The rows of each cell are added up first, in an integer type that holds b times the range; one pass then adds what is
+left of the columns of each cell. Planes of bytes are mapped by the LUT as a whole (`byte_rows.py`), others strip by
+strip. No step depends on a pixel's value, apart from which entry of a small table is read.
 """
 
 from typing import Protocol
@@ -21,7 +21,7 @@ class RowSums(Protocol):
     """Adds up the rows of each cell of a plane under one LUT."""
 
     def add_rows(self, plane: Plane) -> Integers:
-        """(rows, columns·b): for each cell row the sums of its b rows of pixels. Good until the next call or wipe."""
+        """(rows, columns·k): the sums of k equal parts of each cell, side by side. Good until the next call or wipe."""
         ...
 
     def wipe(self) -> None:
@@ -51,14 +51,17 @@ class CellSums:
         self._parts: tuple[Lut, int, int, int] = (lut, cell, rows, columns)
         _check_grid(lut, rows, columns)
         self._rows: RowSums | None = None
-        self._wide = np.zeros((rows, columns, cell), np.int64)
+        self._wide = np.zeros((0, rows, columns), np.int64)
         self._sums = np.zeros((rows, columns), np.int64)
 
     def add(self, plane: Plane, out: NDArray[np.int64]) -> None:
         """Add the sums of one plane (at least rows·b x columns·b pixels) to `out` (rows, columns)."""
         totals = self._row_sums(plane).add_rows(plane)
-        np.copyto(self._wide, totals.reshape(self._wide.shape))
-        np.add.reduce(self._wide, axis=2, out=self._sums)
+        parts = totals.reshape(*out.shape, -1).transpose(2, 0, 1)
+        if self._wide.shape != parts.shape:
+            self._wide = np.zeros(parts.shape, np.int64)
+        np.copyto(self._wide, parts, casting="unsafe")
+        np.add.reduce(self._wide, axis=0, out=self._sums)
         np.add(out, self._sums, out=out)
         self.wipe()
 
@@ -67,7 +70,7 @@ class CellSums:
         if self._rows is not None:
             self._rows.wipe()
         for buffer in (self._wide, self._sums):
-            buffer[...] = 0
+            buffer.fill(0)
 
     def _row_sums(self, plane: Plane) -> RowSums:
         """Buffers for planes of this type, which is that of the camera and does not change."""
@@ -97,7 +100,7 @@ class _StripRows:
     def wipe(self) -> None:
         """As RowSums.wipe."""
         self._strip.wipe()
-        self._totals[...] = 0
+        self._totals.fill(0)
 
 
 class _Linear:
@@ -110,7 +113,7 @@ class _Linear:
         np.minimum(self.buffer, self._max_value, out=self.buffer)
 
     def wipe(self) -> None:
-        self.buffer[...] = 0
+        self.buffer.fill(0)
 
 
 class _Log:
@@ -125,8 +128,8 @@ class _Log:
         np.take(self._table, self._index, out=self.buffer, mode="clip")
 
     def wipe(self) -> None:
-        self.buffer[...] = 0
-        self._index[...] = 0
+        self.buffer.fill(0)
+        self._index.fill(0)
 
 
 class _Residual:
@@ -146,7 +149,7 @@ class _Residual:
         np.minimum(self.buffer, self._range, out=self.buffer)
 
     def wipe(self) -> None:
-        self.buffer[...] = 0
+        self.buffer.fill(0)
 
 
 def _strip_map(lut: Lut, cell: int, columns: int) -> StripMap:
