@@ -93,7 +93,7 @@ class QCicada:
             line = QCicadaLine(self._port)
             status = line.synchronise()
             info = _identify(line)
-            self._await(line, status)
+            self._await_start(line, status)
             config = self._configure(line)
             self._key = None if pinned is None else self._trust(line, info, pinned)
             self._statistics = line.statistics()
@@ -125,8 +125,8 @@ class QCicada:
         self._line = None
         self._port.close()
 
-    def _await(self, line: QCicadaLine, status: Status) -> None:
-        """Wait while the device starts up; any other trouble is an error at once."""
+    def _await_start(self, line: QCicadaLine, status: Status) -> Status:
+        """Wait while the device starts up; any other trouble is an error at once. Its last status."""
         deadline = self._clock() + self._timeout
         while Flag.STARTUP_TEST in status.flags or Flag.INITIALISED not in status.flags:
             if self._clock() >= deadline:
@@ -136,6 +136,7 @@ class QCicada:
             self._sleep(_POLL)
             status = line.status()
         check_status(status)
+        return status
 
     def _configure(self, line: QCicadaLine) -> Config:
         """Set the device up in the first mode that it does not refuse, and see that it took."""
@@ -160,9 +161,11 @@ class QCicada:
         )
 
     def _drop_queue(self, line: QCicadaLine) -> None:
-        """Throw away what was made before the settings changed: nobody says that the device does."""
-        status = line.status()
-        check_status(status)
+        """Throw away what was made before the settings changed: nobody says that the device does.
+
+        Nor does anybody say that it does not start anew with them, so it may.
+        """
+        status = self._await_start(line, line.status())
         for _ in range(min(status.ready, _LONGEST_QUEUE) // BLOCK + 1):
             _wipe(line.draw(BLOCK))
 

@@ -160,6 +160,20 @@ def test_samples_made_before_the_settings_changed_are_dropped():
     assert chip.drawn == drawn, "the settings were right already"
 
 
+class Restarting(Recorder):
+    """A device that makes its start-up test again whenever its settings change."""
+
+    def _set_config(self, command):
+        super()._set_config(command)
+        self.inject(parse_fault("slow-ready=5"))
+
+
+def test_a_device_that_starts_anew_with_new_settings_is_waited_for():
+    source, chip = opened(model=Restarting)
+    assert Command.SET_CONFIG in chip.commands
+    assert len(source.read(100)) == 100
+
+
 def test_generate_on_error_is_switched_off_and_so_are_no_other_settings():
     chip = EmulatedQCicada(noise=seeded(1), config=replace(CONFIG, generate_on_error=True, spare=2))
     source_of(chip=chip)[0].open()
@@ -368,6 +382,38 @@ def test_a_byte_lost_or_doubled_in_an_answer_after_the_samples_is_found(fault):
     chip.inject(parse_fault(f"{fault}@500"))
     error = failure(source.read, 500)
     assert error.reason in {QrngReason.SHORT, QrngReason.IMPLAUSIBLE, QrngReason.STATUS}
+
+
+class Chatty(EmulatedQCicada):
+    """A device that says one byte more than it should after the answer to one command."""
+
+    after = None
+
+    def _say(self, command, code, payload=b""):
+        super()._say(command, code, payload)
+        if command[0] == self.after:
+            self._answers.append((b"\x00", b""))
+
+
+@pytest.mark.parametrize("after", [Command.STATISTICS, Command.STATUS])
+def test_a_byte_that_nobody_asked_for_fails_the_read_also_after_the_last_answer(after):
+    source, chip = opened(model=Chatty)
+    chip.after = after
+    error = failure(source.read, 100)
+    assert error.reason is QrngReason.IMPLAUSIBLE
+    assert "more than it was asked for" in error.detail
+
+
+def test_samples_of_a_read_that_fails_are_overwritten(monkeypatch):
+    source, chip = opened()
+    drawn = []
+    real = chip.read
+    monkeypatch.setattr(chip, "read", lambda *asked: drawn.append(real(*asked)) or drawn[-1])
+    chip.inject(parse_fault("short@1500"))
+    failure(source.read, 2048)
+    samples = [part for part in drawn if len(part) > 100]
+    assert [len(part) for part in samples] == [1024, 1023]
+    assert not any(map(any, samples))
 
 
 def test_no_error_repeats_a_byte_that_came_over_the_line():
