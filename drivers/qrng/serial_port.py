@@ -20,7 +20,7 @@ FTDI: Final = Family(
 )
 _GONE = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESHUTDOWN, errno.EPIPE)
 """What the kernel says of a serial port that hung up: its adapter was pulled, or lost its power."""
-_TAKEN = (errno.EBUSY, errno.EAGAIN, errno.EACCES)
+_TAKEN = (errno.EBUSY, errno.EAGAIN)
 _PIECE = 4096
 _PSEUDO_TERMINALS: Final = range(136, 144)
 """Major numbers behind which there is a program, never hardware (Documentation/admin-guide/devices.txt)."""
@@ -160,7 +160,7 @@ class PyserialPort:
     def _refused(self, error: OSError) -> QrngError:
         if error.errno == errno.ENOENT:
             return node_error(FileNotFoundError(error.errno, ""), self._device, FTDI, self._sysfs)
-        if error.errno == errno.EACCES and not os.access(self._device, os.R_OK | os.W_OK):
+        if error.errno in (errno.EACCES, errno.EPERM):
             return node_error(PermissionError(error.errno, ""), self._device, FTDI, self._sysfs)
         if error.errno in _TAKEN:
             return QrngError(

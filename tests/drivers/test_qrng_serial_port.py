@@ -121,9 +121,9 @@ def test_a_node_that_is_missing_although_the_module_is_there_asks_for_the_device
     assert "plug the device in" in error.remedy
 
 
-def test_a_node_that_may_not_be_opened_names_the_group(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    error = failure(PyserialPort(str(tmp_path / "ttyUSB0"), module=Refusing(errno.EACCES)).open)
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_a_node_that_may_not_be_opened_names_the_group(number, tmp_path):
+    error = failure(PyserialPort(str(tmp_path / "ttyUSB0"), module=Refusing(number)).open)
     assert error.reason is QrngReason.DENIED
     assert "dialout" in error.remedy
 
