@@ -1,3 +1,4 @@
+import fcntl
 import importlib
 import re
 from typing import Any, Final, Protocol
@@ -92,6 +93,7 @@ class SpidevBus:
         self._spi = self._load().SpiDev()
         try:
             self._spi.open(int(node[1]), int(node[2]))
+            self._reserve()
             self._spi.mode = self._mode
             self._spi.bits_per_word = 8
             self._spi.max_speed_hz = self._speed
@@ -133,6 +135,21 @@ class SpidevBus:
             return b"".join(send_row(spi.fileno(), tx[at : at + row]) for at in range(0, len(tx), row))
         except OSError as error:
             raise bus_error(error, self._device) from None
+
+    def _reserve(self) -> None:
+        """Keep other programs of ours from asking the chip in between, which would shift its answers.
+
+        The lock goes with the open node. Raises QrngError(DENIED).
+        """
+        try:
+            fcntl.flock(self._spi.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise QrngError(
+                QrngReason.DENIED,
+                f"{self._device} is in use by another program",
+                "Stop that program first; for the daemon: sudo systemctl stop speckled-capture.",
+            ) from None
 
     def _opened(self) -> Any:
         if self._spi is None:

@@ -1,5 +1,6 @@
 import ctypes
 import errno
+import os
 import struct
 
 import pytest
@@ -11,6 +12,8 @@ from drivers.qrng.spi_message import buffer_size, send_row
 
 class FakeSpidev:
     """The parts of the spidev package that are used, with its habits: xfer2 writes over the list it is given."""
+
+    node = None
 
     def __init__(self, *, open_error=None, transfer_error=None, clock_limit=None):
         self.open_error = open_error
@@ -28,6 +31,7 @@ class FakeHandle:
     def __init__(self, package):
         self._package = package
         self._speed = 500_000
+        self._descriptor = None
         self.mode = 0
         self.bits_per_word = 0
 
@@ -43,6 +47,8 @@ class FakeHandle:
         if self._package.open_error:
             raise self._package.open_error
         self._package.opened = (bus, chip)
+        node = self._package.node
+        self._descriptor = os.memfd_create("node") if node is None else os.open(node, os.O_RDONLY)
 
     def xfer2(self, values):
         if self._package.transfer_error:
@@ -52,9 +58,11 @@ class FakeHandle:
         return values
 
     def fileno(self):
-        return 77
+        return self._descriptor
 
     def close(self):
+        if self._descriptor is not None:
+            os.close(self._descriptor)
         self._package.closed += 1
 
 
@@ -143,6 +151,20 @@ def test_a_bus_that_is_not_open_transfers_nothing():
     assert caught.value.reason is QrngReason.CLOSED
 
 
+def test_a_node_that_another_program_has_is_refused_until_it_lets_go(tmp_path):
+    package = FakeSpidev()
+    package.node = tmp_path / "node"
+    package.node.write_bytes(b"")
+    first, second = SpidevBus(module=package), SpidevBus(module=package)
+    first.open()
+    with pytest.raises(QrngError, match="in use by another program") as caught:
+        second.open()
+    assert caught.value.reason is QrngReason.DENIED
+    first.close()
+    second.open()
+    second.close()
+
+
 def test_a_clock_can_be_changed_while_the_bus_is_open_and_before():
     package = FakeSpidev(clock_limit=2_000_000)
     bus = SpidevBus(module=package)
@@ -172,7 +194,8 @@ class Kernel:
         monkeypatch.setattr("drivers.qrng.spi_message.fcntl.ioctl", self.ioctl)
 
     def ioctl(self, descriptor, request, argument):
-        assert (descriptor, request >> 30, request >> 8 & 0xFF, request & 0xFF) == (77, 1, 0x6B, 0)
+        assert descriptor > 2
+        assert (request >> 30, request >> 8 & 0xFF, request & 0xFF) == (1, 0x6B, 0)
         assert request >> 16 & 0x3FFF == len(argument)
         transfers = [struct.unpack("=QQIIHBBBBBB", argument[at : at + 32]) for at in range(0, len(argument), 32)]
         if sum(-(-each[2] // 128) * 128 for each in transfers) > self.limit:
