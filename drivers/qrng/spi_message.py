@@ -47,14 +47,17 @@ def row_length(buffer: int) -> int:
 
 
 def send_whole(descriptor: int, tx: bytes) -> bytes:
-    """Send `tx` in one transfer and return as many bytes. Raises OSError; EMSGSIZE where the buffer is too small."""
+    """Send `tx` in one transfer and return what was received, fewer bytes only where the kernel says so.
+
+    Raises OSError; EMSGSIZE where the buffer is too small.
+    """
     return _send(descriptor, tx, len(tx))
 
 
 def send_row(descriptor: int, tx: bytes) -> bytes:
     """Send each byte of `tx`, 1 to MOST_TRANSFERS, in a transfer of its own, with chip select released between them.
 
-    Returns as many bytes. Raises OSError.
+    Returns and raises as `send_whole`.
     """
     return _send(descriptor, tx, 1)
 
@@ -69,8 +72,8 @@ def _send(descriptor: int, tx: bytes, piece: int) -> bytes:
     transfers["length"] = piece
     transfers["cs_change"][:-1] = 1
     try:
-        fcntl.ioctl(descriptor, _request(transfers.nbytes), bytearray(transfers.tobytes()))
-        return received.tobytes()
+        done = fcntl.ioctl(descriptor, _request(transfers.nbytes), bytearray(transfers.tobytes()))
+        return received[:done].tobytes()
     finally:
         received[:] = 0
 
