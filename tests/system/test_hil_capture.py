@@ -34,7 +34,7 @@ def test_observations_of_a_chip_behind_the_real_package_are_published_until_it_b
     assert "entropy-predictable-bits" in site.log("capture")
     with closing(Reader(site.folder / "store" / "observations.sqlite")) as reader:
         rows = [row for level in reader.levels("ward-3") for row in reader.latest("ward-3", level, 1000)]
-        sources = {reader.observation(row.id).statement.entropy for row in rows}
-    assert {(source.source, source.model, source.simulated) for source in sources} == {
+        found = [reader.observation(row.id).statement.entropy for row in rows]
+    assert {(entropy.source, entropy.model, entropy.simulated) for entropy in found} == {
         ("microrng", "TectroLabs MicroRNG", False)
     }
