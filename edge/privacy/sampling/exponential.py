@@ -4,7 +4,7 @@
 def exp_bounds(numerator: int, denominator: int, bits: int) -> tuple[int, int]:
     """Integers low ≤ 2^bits · e^(-numerator / denominator) ≤ high. docs/proofs/noise.md, section 3.
 
-    numerator ≥ 0, denominator ≥ 1. For x = numerator / denominator ≤ 1 they differ by less than 2^7 for up to 1000
+    numerator ≥ 0, denominator ≥ 1. For x = numerator / denominator ≤ 1 they differ by less than 2^8 for up to 1000
     bits, and by at most twice as much for each halving that brings x below 1.
     """
     halvings = 0
