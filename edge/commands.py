@@ -90,6 +90,13 @@ def qrng(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def card(arguments: Sequence[str]) -> int:
+    """What is promised at which distance and for how long."""
+    from edge.card.command import main
+
+    return main(arguments)
+
+
 def _parse(name: str, about: str, arguments: Sequence[str], *, new_epoch: bool = False) -> argparse.Namespace:
     parser = argparse.ArgumentParser(f"speckled {name}", description=about)
     _config_option(parser)
