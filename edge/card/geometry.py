@@ -90,6 +90,8 @@ def pixels(camera: PinholeCamera, thing: Thing, distance: float) -> int:
     whole = camera.width * camera.height
     if view.depth <= 0:
         return whole
+    if view.tall < 0:
+        return 0
     across, tall = view.extent_x(thing) * _SLACK, view.extent_y(thing) * _SLACK
     side = 2 * (camera.rim + 1)
     swept = view.area(thing, distance) * _SLACK + side * (across + tall) + side * side
@@ -103,7 +105,8 @@ class _View:
     """Bounds on where the visible points of a thing are.
 
     depth: a lower bound on c, in metres. tx: on |x| / f. low, high: on η = y / f. sine, cosine: of the tilt.
-    drop: (smallest, largest) v of the thing, in metres.
+    drop: (smallest, largest) v of the thing, in metres. tall: how much of it the upper edge of the frame leaves, in
+    metres; below 0 where that is nothing.
     """
 
     focal: float
@@ -114,6 +117,7 @@ class _View:
     sine: float
     cosine: float
     drop: tuple[float, float]
+    tall: float
 
     @classmethod
     def of(cls, camera: PinholeCamera, thing: Thing, distance: float) -> "_View":
@@ -137,18 +141,20 @@ class _View:
         if depth > 0 and cosine > 0.05:
             high = min(ty, row(max(drop[1], 0.0) / depth))
             low = low if drop[0] >= 0 else max(low, row(drop[0] / depth))
-        return cls(camera.focal, depth, tx, low, high, sine, cosine, drop)
+        top = sine - ty * cosine  # v / c at the upper edge; above 0 where all that is seen is below the camera
+        highest = max(drop[0], depth * top) if top > 0 else drop[0]
+        return cls(camera.focal, depth, tx, low, high, sine, cosine, drop, drop[1] - highest)
 
     def extent_x(self, thing: Thing) -> float:
         """Pixels between the leftmost and the rightmost visible point: f [ΔX - (x/f) Δc] / c at most."""
         disc = thing.across * math.hypot(1, self.tx * self.cosine)
-        return self.focal * (disc + self.tx * thing.tall * self.sine) / self.depth
+        return self.focal * (disc + self.tx * self.tall * self.sine) / self.depth
 
     def extent_y(self, thing: Thing) -> float:
         """Pixels between the highest and the lowest visible point: f [Δq - (y/f) Δc] / c at most."""
         upright = max(abs(self.cosine - eta * self.sine) for eta in (self.low, self.high))
         lying = max(abs(self.sine + eta * self.cosine) for eta in (self.low, self.high))
-        return self.focal * (thing.tall * upright + thing.across * lying) / self.depth
+        return self.focal * (self.tall * upright + thing.across * lying) / self.depth
 
     def area(self, thing: Thing, distance: float) -> float:
         """Square pixels of the visible part: the integral of f² cos(incidence) / (c² cos A) over what faces the lens.
@@ -158,7 +164,7 @@ class _View:
         slant = max(0.0, self.drop[0], -self.drop[1])
         ends = math.pi / 4 * thing.across**2 * (slant / math.hypot(slant, distance) if slant else 0.0)
         stretch = math.hypot(1, self.tx, max(abs(self.low), abs(self.high)))
-        return (self.focal / self.depth) ** 2 * stretch * (thing.across * thing.tall + ends)
+        return (self.focal / self.depth) ** 2 * stretch * (thing.across * self.tall + ends)
 
 
 def _check(option: str, value: float, limits: tuple[float, float], unit: str, remedy: str) -> None:

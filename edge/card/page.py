@@ -8,12 +8,11 @@ from typing import Final
 from edge.card.card import Card
 from edge.card.events import STANDING
 from edge.card.picture import BANDS, picture
-from edge.card.table import DISTANCES, FARTHEST, LIMITS, Row
+from edge.card.table import DISTANCES, LIMITS, Row
 from edge.card.words import (
     MEANING,
     NOT_PROMISED,
     duration,
-    from_distance,
     lead,
     metres,
     odds,
@@ -21,6 +20,7 @@ from edge.card.words import (
     promise,
     rounded_up,
     sentence,
+    start,
     sure,
 )
 
@@ -36,7 +36,7 @@ h1 { font-size: 1.6rem; margin: 1.2rem 0 .2rem; } h2 { font-size: 1.15rem; margi
 p { margin: 0 0 .7rem; } .soft { color: var(--soft); } .lead { font-size: 1.1rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem 1.1rem;
   margin: 0 0 1rem; }
-figure { margin: 0 auto .6rem; max-width: 44rem; } svg { display: block; width: 100%; height: auto; }
+figure { margin: 0 auto .6rem; max-width: 34rem; } svg { display: block; width: 100%; height: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .95rem; }
 th, td { text-align: left; padding: .4rem .55rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 thead th { color: var(--soft); font-weight: 600; font-size: .85rem; }
@@ -46,6 +46,7 @@ thead th { color: var(--soft); font-weight: 600; font-size: .85rem; }
 .key { display: flex; flex-wrap: wrap; gap: .4rem; padding: 0; margin: 0 0 .7rem; list-style: none; font-size: .9rem; }
 .key li { padding: .25rem .6rem; border-radius: .3rem; flex: 1 1 11rem; }
 .events td:first-child { width: 60%; } .events small { display: block; } .scroll { overflow-x: auto; }
+.grid th { white-space: nowrap; }
 ul.plain { margin: 0; padding-left: 1.1rem; } ul.plain li { margin: 0 0 .35rem; }
 @media (max-width: 40rem) {
   .events thead { display: none; } .events tr { display: flex; flex-wrap: wrap; border-bottom: 1px solid var(--line); }
@@ -55,8 +56,10 @@ ul.plain { margin: 0; padding-left: 1.1rem; } ul.plain li { margin: 0 0 .35rem; 
 }
 @page { size: A4; margin: 14mm; }
 @media print {
-  body { background: none; max-width: none; padding: 0; font-size: 10.5px; }
-  section { border: 0; padding: 0; margin: 0 0 .9rem; break-inside: avoid; } figure { max-width: 105mm; }
+  :root { color-scheme: light; font-size: 10.5px; --page: #fff; }
+  body { max-width: none; padding: 0; font-size: 1rem; }
+  section { border: 0; padding: 0; margin: 0 0 1.2rem; } section:not(.long), tr { break-inside: avoid; }
+  h2 { break-after: avoid; } figure { max-width: 78mm; } h1 { margin-top: 0; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """.strip()
@@ -75,8 +78,8 @@ def page(card: Card) -> str:
             f'<p class="soft">Profile <b>{escape(card.profile)}</b>: {promise(card)}.</p></header>',
             "<main>",
             _section("In one picture", f'<p class="lead">{lead(card)}</p><figure>{picture(card)}</figure>{_key()}'),
-            _section("What ε means", f"<p>{MEANING}</p>"),
-            _section("What that is in life", _events(card)),
+            _section("What ε means", f"<p>{MEANING.replace('^ε', '<sup>ε</sup>')}</p>"),
+            _section("What that is in life", _events(card), "long"),
             _section("How far away, for how long", _grid(card)),
             _section("What this card assumes", _items(card.assumptions)),
             _section(
@@ -88,8 +91,8 @@ def page(card: Card) -> str:
     )
 
 
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{title}</h2>\n{body}\n</section>"
+def _section(title: str, body: str, kind: str = "short") -> str:
+    return f'<section class="{kind}"><h2>{title}</h2>\n{body}\n</section>'
 
 
 def _items(texts: Iterable[str]) -> str:
@@ -136,16 +139,15 @@ def _grid(card: Card) -> str:
     heads = "".join(f'<th class="n">{metres(distance)}</th>' for distance in DISTANCES)
     return (
         f"<p>ε of one standing person ({STANDING.size}) in view of this camera, no closer than the distance on top and "
-        "for less than the time on the left. The last column says from which distance ε is at most 1.</p>"
-        f'<div class="scroll"><table class="grid"><thead><tr><th>time</th>{heads}<th class="n">ε ≤ 1</th></tr></thead>'
-        + "".join(_grid_row(row) for row in card.rows)
-        + "</table></div>"
+        "for less than the time on the left. The second column says from which distance on ε is at most 1.</p>"
+        '<div class="scroll"><table class="grid"><thead><tr><th>time</th><th class="n">ε ≤ 1 from</th>'
+        f"{heads}</tr></thead>" + "".join(_grid_row(row) for row in card.rows) + "</table></div>"
     )
 
 
 def _grid_row(row: Row) -> str:
     cells = "".join(f'<td class="n {_colour(epsilon)}">{rounded_up(epsilon)}</td>' for epsilon in row.epsilons)
-    return f'<tr><th>{duration(row.seconds)}</th>{cells}<td class="n">{from_distance(row.nearest, FARTHEST)}</td></tr>'
+    return f'<tr><th>{duration(row.seconds)}</th><td class="n"><b>{start(row.nearest)}</b></td>{cells}</tr>'
 
 
 def _exactly(card: Card) -> str:

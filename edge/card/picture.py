@@ -9,9 +9,9 @@ from edge.card.events import STANDING
 from edge.card.table import FARTHEST
 from edge.card.words import metres, span
 
-WIDTH: Final = 760
-LEFT: Final = 40
-RIGHT: Final = 30
+WIDTH: Final = 440
+LEFT: Final = 24
+RIGHT: Final = 22
 TOP: Final = 24
 SIDE: Final = 150
 """Height of the strip that shows the side view."""
@@ -47,7 +47,7 @@ def picture(card: Card) -> str:
         f' role="img" aria-label="{title}">',
         f"<style>{STYLE}</style>",
         f'<rect class="paper" width="{WIDTH}" height="{height:.0f}"/>',
-        f'<text x="12" y="18" class="soft">From above: in view for {span(card)}</text>',
+        f'<text x="8" y="18" class="soft">From above: in view for {span(card)}</text>',
         *_sectors(card, scale, middle, half, reach),
         *_rings(card, scale, middle, half, reach),
         f'<circle class="body" cx="{LEFT}" cy="{middle:.1f}" r="5"/>',
@@ -60,7 +60,7 @@ def picture(card: Card) -> str:
 def _reach(card: Card) -> float:
     """How many metres are drawn: past the last border that is known."""
     known = [distance for _, distance in card.borders if distance is not None]
-    return min(FARTHEST, max(6.0, 1.12 * max(known, default=30.0)))
+    return min(FARTHEST, max(6.0, 1.35 * max(known, default=30.0)))
 
 
 def _borders(card: Card, reach: float) -> list[float]:
@@ -94,9 +94,9 @@ def _rings(card: Card, scale: float, middle: float, half: float, reach: float) -
             f'<path class="ring" d="M{LEFT + x:.1f} {middle - y:.1f} '
             f'A{radius:.1f} {radius:.1f} 0 0 1 {LEFT + x:.1f} {middle + y:.1f}"/>'
         )
-        right = LEFT + radius - 8
-        yield f'<text x="{right:.1f}" y="{middle - 6:.1f}" text-anchor="end">from {metres(distance)}</text>'
-        yield f'<text x="{right:.1f}" y="{middle + 12:.1f}" text-anchor="end">ε ≤ {limit}</text>'
+        start = LEFT + radius + 7
+        yield f'<text x="{start:.1f}" y="{middle - 6:.1f}">{metres(distance)}</text>'
+        yield f'<text x="{start:.1f}" y="{middle + 12:.1f}">ε ≤ {limit}</text>'
         nearer = distance
     if not nearer:
         yield f'<text x="{LEFT + 0.6 * reach * scale:.1f}" y="{middle:.1f}" text-anchor="middle">no border</text>'
@@ -104,10 +104,12 @@ def _rings(card: Card, scale: float, middle: float, half: float, reach: float) -
 
 def _side(card: Card, scale: float, floor: float, reach: float) -> Iterator[str]:
     """People at the borders, the camera on its wall, and a ruler, all to the scale of the view from above."""
-    yield f'<text x="12" y="{floor - 92:.0f}" class="soft">From the side, to the same scale</text>'
+    yield f'<text x="8" y="{floor - 92:.0f}" class="soft">From the side, to the same scale</text>'
     end = LEFT + reach * scale
     yield f'<path class="edge" d="M{LEFT} {floor:.1f} H{end:.1f}"/>'
     lens = floor - card.camera.mounted * scale
+    for side in (-1, 1):
+        yield _ray(card, side, scale, floor, reach)
     yield f'<path class="edge" d="M{LEFT} {floor:.1f} V{lens:.1f}"/>'
     yield f'<circle class="body" cx="{LEFT}" cy="{lens:.1f}" r="4"/>'
     for _, distance in card.borders:
@@ -118,6 +120,16 @@ def _side(card: Card, scale: float, floor: float, reach: float) -> Iterator[str]
         x = LEFT + mark * scale
         yield f'<path class="line" d="M{x:.1f} {floor:.1f} v6"/>'
         yield f'<text x="{x:.1f}" y="{floor + 20:.1f}" text-anchor="middle" class="soft">{mark} m</text>'
+
+
+def _ray(card: Card, side: int, scale: float, floor: float, reach: float) -> str:
+    """The lower (1) or upper (-1) edge of the frame, as far as the floor, the end of the ruler or twice a room."""
+    camera = card.camera
+    slope = math.tan(math.radians(min(89.0, camera.tilt + side * camera.vertical_angle / 2)))
+    drop = camera.mounted if slope > 0 else -5.0
+    along = min(reach, drop / slope if slope else reach)
+    top = floor - camera.mounted * scale
+    return f'<path class="line" d="M{LEFT} {top:.1f} L{LEFT + along * scale:.1f} {top + along * slope * scale:.1f}"/>'
 
 
 def _person(x: float, floor: float, scale: float) -> str:

@@ -5,18 +5,18 @@ from typing import Any, Final
 
 from edge.card.card import Card
 from edge.card.events import STANDING
-from edge.card.table import DISTANCES, FARTHEST
+from edge.card.table import DISTANCES
 from edge.card.words import (
     MEANING,
     NOT_PROMISED,
     duration,
-    from_distance,
     lead,
     metres,
     presence,
     promise,
     rounded_up,
     sentence,
+    start,
 )
 
 COLUMNS: Final = 100
@@ -98,10 +98,10 @@ def document(card: Card) -> dict[str, Any]:
 def _grid(card: Card) -> list[str]:
     about = f"ε of a standing person ({STANDING.size}) in view of this camera, by distance and time"
     head = "".join(f"{metres(distance):>8}" for distance in DISTANCES)
-    lines = [*wrap(about, COLUMNS), f"  {'':8}{head}   ε ≤ 1"]
+    lines = [*wrap(about, COLUMNS), f"  {'':8}{head}   ε ≤ 1 from"]
     for row in card.rows:
         cells = "".join(f"{rounded_up(epsilon):>8}" for epsilon in row.epsilons)
-        lines.append(f"  {duration(row.seconds):8}{cells}   {from_distance(row.nearest, FARTHEST)}")
+        lines.append(f"  {duration(row.seconds):8}{cells}   {start(row.nearest)}")
     return lines
 
 

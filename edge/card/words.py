@@ -66,7 +66,7 @@ def sentence(epsilon: Fraction) -> str:
     more, less = sure(epsilon)
     return (
         f"{start} can tell at most {odds(epsilon)} times better than before whether it happened: "
-        f"from 50 % sure to {more} % or {less} % at most."
+        f"who was 50 % sure before is between {less} % and {more} % sure after."
     )
 
 
@@ -90,11 +90,16 @@ def metres(value: float) -> str:
     return f"{value:g} m"
 
 
-def from_distance(value: float | None, farthest: float) -> str:
+def from_distance(value: float | None) -> str:
     """From where on, in words."""
     if value is None:
-        return f"at no distance up to {farthest:g} m"
+        return f"at no distance up to {FARTHEST:g} m"
     return f"from {metres(value)}" if value else "at any distance"
+
+
+def start(nearest: float | None) -> str:
+    """The same for a cell of a table."""
+    return f"beyond {metres(FARTHEST)}" if nearest is None else metres(nearest)
 
 
 def presence(event: Event) -> str:
@@ -122,7 +127,7 @@ def span(card: Card) -> str:
 def lead(card: Card) -> str:
     """The one sentence to remember."""
     border = dict(card.borders)[Fraction(1)]
-    where = from_distance(border, FARTHEST)
+    where = from_distance(border)
     return (
         f"A standing person ({STANDING.size}) in view of this camera for {span(card)} has ε of at most 1 {where}. "
         "Whoever is closer, or stays longer, has a larger ε in proportion to their pixels and their time."
