@@ -6,7 +6,7 @@ from typing import Final
 
 from edge.card.card import Card
 from edge.card.events import STANDING
-from edge.card.table import FARTHEST
+from edge.card.table import FARTHEST, LIMITS
 from edge.card.words import metres, span
 
 WIDTH: Final = 440
@@ -84,7 +84,6 @@ def _sector(radius: float, middle: float, half: float) -> str:
 
 
 def _rings(card: Card, scale: float, middle: float, half: float, reach: float) -> Iterator[str]:
-    nearer = 0.0
     for limit, distance in reversed(card.borders):
         if distance is None or not distance:
             continue
@@ -97,9 +96,11 @@ def _rings(card: Card, scale: float, middle: float, half: float, reach: float) -
         start = LEFT + radius + 7
         yield f'<text x="{start:.1f}" y="{middle - 6:.1f}">{metres(distance)}</text>'
         yield f'<text x="{start:.1f}" y="{middle + 12:.1f}">ε ≤ {limit}</text>'
-        nearer = distance
-    if not nearer:
-        yield f'<text x="{LEFT + 0.6 * reach * scale:.1f}" y="{middle:.1f}" text-anchor="middle">no border</text>'
+    if not any(distance for _, distance in card.borders):
+        everywhere = [limit for limit, distance in card.borders if distance == 0]
+        said = f"ε ≤ {min(everywhere)} everywhere" if everywhere else f"ε above {LIMITS[-1]} up to {FARTHEST:g} m"
+        x = LEFT + 0.6 * reach * scale
+        yield f'<text x="{x:.1f}" y="{middle:.1f}" text-anchor="middle">{said}</text>'
 
 
 def _side(card: Card, scale: float, floor: float, reach: float) -> Iterator[str]:

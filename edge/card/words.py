@@ -99,7 +99,7 @@ def from_distance(value: float | None) -> str:
 
 def start(nearest: float | None) -> str:
     """The same for a cell of a table."""
-    return f"beyond {metres(FARTHEST)}" if nearest is None else metres(nearest)
+    return f"not within {metres(FARTHEST)}" if nearest is None else metres(nearest)
 
 
 def presence(event: Event) -> str:

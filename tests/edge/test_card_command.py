@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -10,6 +11,7 @@ from edge.card.command import main
 from edge.card.events import EVENTS, frames_of
 from edge.card.geometry import pixels
 from edge.card.page import page
+from edge.card.picture import picture
 from edge.card.table import DISTANCES, nearest
 from edge.card.words import NOT_PROMISED, odds, rounded_up, sentence, sure
 from edge.commands import card as card_command
@@ -93,6 +95,14 @@ def test_no_border_is_claimed_where_the_rim_alone_costs_too_much(make):
     assert dict(card.borders)[Fraction(1)] is None
     assert "at no distance up to 200 m" in page(card)
     assert dict(make(LUMA, rim=4).borders)[Fraction(1)] < 100
+
+
+def test_a_picture_without_a_border_says_on_which_side_all_of_it_is(make):
+    assert "ε above 3 up to 200 m" in picture(make(LUMA))
+    slow = make(privacy='profile = "month"\nframes_per_second = "1/300"', frame=None, lens=120, rim=0)
+    assert "everywhere" not in picture(slow)
+    dim = replace(slow, borders=tuple((limit, 0.0) for limit, _ in slow.borders))
+    assert "ε ≤ 1/2 everywhere" in picture(dim)
 
 
 def test_a_border_of_zero_is_any_distance(make):
