@@ -73,7 +73,8 @@ PROFILES: Final = {
         Profile("snapshot", 1, 0, 1024, _one("snapshot", 0, 64, 4)),
     )
 }
-"""By name. 1024 pixels at 640 x 480 are a standing person at 13.5 m behind a 62° lens, 4096 one at 6.7 m.
+"""By name. At 640 x 480 behind a 62° lens a standing person has at most 1024 pixels from 22 m on, wherever in view, and
+at most 4096 from 10.6 m (docs/card.md).
 
 The noise of a cell's mean has a standard deviation of √2 · 255 · E0 / (N · b² · ε) grey. With the linear LUT that is
 20 and 10 (place), 10, 6, 10, 15, 15, 10 and 22.5 in the order above, at any frame rate; docs/proofs/window.md,
