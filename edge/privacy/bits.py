@@ -5,7 +5,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from edge.errors import Reason, SecretError
+from edge.errors import EntropyUnavailable, Reason, SecretError
 
 Words = NDArray[np.uint64]
 WIDEST: Final = 57
@@ -87,21 +87,24 @@ class BitSource:
         self._size = self._position = 0
 
     def _have(self, count: int) -> None:
-        """See to it that `count` bits are there."""
+        """See to it that `count` bits are there. Nothing changes where the pool fails."""
         missing = self._position + count - 8 * self._size
         if missing <= 0:
             return
+        wanted = max(self._allotment, (missing + 7) // 8)
+        fresh = self._take(wanted)
+        if len(fresh) < wanted:  # what is missing would be read as zeros
+            fresh[:] = bytes(len(fresh))
+            raise EntropyUnavailable(Reason.ENTROPY_DEVICE, "too few bytes came from the pool", "replace the pool")
         used = self._position >> 3
-        kept = self._buffer[used : self._size]
-        fresh = self._take(max(self._allotment, (missing + 7) // 8))
-        size = len(kept) + len(fresh)
-        buffer = bytearray(size + _PADDING)
-        buffer[: len(kept)] = kept
-        buffer[len(kept) : size] = fresh
+        kept = self._size - used
+        buffer = bytearray(kept + len(fresh) + _PADDING)
+        memoryview(buffer)[:kept] = memoryview(self._buffer)[used : self._size]
+        memoryview(buffer)[kept:-_PADDING] = fresh
         self._taken += len(fresh)
-        for old in (self._buffer, kept, fresh):
+        for old in (self._buffer, fresh):
             old[:] = bytes(len(old))
-        self._buffer, self._size = buffer, size
+        self._buffer, self._size = buffer, kept + len(fresh)
         self._position -= 8 * used
 
     def __repr__(self) -> str:

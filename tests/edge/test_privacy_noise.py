@@ -64,6 +64,42 @@ def test_bytes_are_overwritten_once_they_are_used() -> None:
     assert not any(held)
 
 
+def test_bytes_that_are_kept_for_later_are_overwritten_where_they_were() -> None:
+    source = BitSource(Pool().take, 4)
+    source.bits(9)
+    held = source._buffer
+    assert any(held)
+    source.bits(30)
+    assert not any(held)
+
+
+def test_a_pool_is_asked_for_no_more_than_is_needed() -> None:
+    pool = Pool()
+    source = BitSource(pool.take, 2)
+    for count in (0, 3, 13, 0, 8, 32, 56):
+        source.bits(count)
+    source.words(3, 32)
+    source.words(0, 32)
+    assert [len(given) for given in pool.given] == [2, 2, 3, 7, 12]
+    assert source.taken == 26
+
+
+def test_a_source_that_was_wiped_reads_new_bytes() -> None:
+    source = BitSource(lambda n: bytearray(b"\xa5" * n), 8)
+    source.bits(24)
+    source.wipe()
+    assert source.bits(32) == 0xA5A5A5A5
+
+
+def test_a_pool_that_gives_too_few_bytes_gives_none() -> None:
+    short = bytearray(b"\xa5" * 7)
+    source = BitSource(lambda n: short, 8)
+    with pytest.raises(EntropyUnavailable):
+        source.bits(1)
+    assert not any(short)
+    assert source.taken == 0
+
+
 @pytest.mark.parametrize("bound", [1, 2, 3, 600, 2**64, 2**64 + 13, 2**200])
 def test_a_uniform_draw_stays_below_its_bound(bound: int) -> None:
     source = BitSource(Pool().take, 64)

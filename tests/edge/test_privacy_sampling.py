@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.enumerate import exp_bounds as rational_bounds
-from edge.errors import SecretError
+from edge.errors import EntropyUnavailable, Reason, SecretError
 from edge.privacy.bits import BitSource
 from edge.privacy.sampling.allotment import allotment, renyi_half
 from edge.privacy.sampling.exponential import exp_bounds
@@ -86,12 +86,35 @@ def test_a_scale_out_of_range_is_refused(scale: Fraction) -> None:
 
 
 def test_widths_that_would_starve_a_lane_are_refused() -> None:
-    for wrong in ({"slots": 20}, {"coin": 33}, {"word": 33}):
+    for wrong in ({"slots": 19}, {"finer": 15}, {"coin": 33}, {"word": 33}, {"word": 0}, {"deeper": 0}):
         with pytest.raises(ValueError):
             Widths(**wrong)
 
 
-@pytest.mark.parametrize("counts", [[], [3], [1] * (2**16 + 1), [2**24]])
+@pytest.mark.parametrize("wrong", [{"word": 33}, {"word": 0}, {"floor": 33}])
+def test_lanes_that_would_overflow_are_refused(wrong) -> None:
+    with pytest.raises(ValueError):
+        Lanes(bits(), 4, **wrong)
+
+
+def test_lanes_that_are_too_narrow_for_a_table_are_refused() -> None:
+    for law in (Laplace(Fraction(5)), Laplace(Fraction(5000))):
+        with pytest.raises(ValueError):
+            Sampler(law).draw(bits(), 100, Lanes(bits(), 16, floor=17))
+
+
+@pytest.mark.parametrize("law", [Laplace(Fraction(5)), Laplace(Fraction(5000))], ids=str)
+def test_wider_lanes_draw_the_same_law(law) -> None:
+    drawn = Sampler(law).draw(bits(), 100_000, Lanes(bits(), 64, word=16, floor=48))
+    assert abs(np.abs(drawn).mean() / float(law.scale) - 1) < 0.02
+
+
+def test_no_samples_are_an_empty_array() -> None:
+    for law in (Laplace(Fraction(5)), Gaussian(Fraction(10**6))):
+        assert Sampler(law).draw(bits(), 0).shape == (0,)
+
+
+@pytest.mark.parametrize("counts", [[], [3], [1] * 2**16 + [2**16], [2**24]])
 def test_a_table_that_cannot_be_packed_is_refused(counts) -> None:
     with pytest.raises(ValueError):
         pack(np.array(counts, np.uint64))
@@ -225,7 +248,31 @@ def test_the_state_of_a_sampler_cannot_be_copied_stored_or_printed(way) -> None:
     assert repr(lanes) == "<Lanes: secret>"
 
 
-def test_lanes_are_overwritten_after_a_draw_and_samples_when_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samples_are_overwritten_when_a_draw_fails() -> None:
+    sizes = []
+
+    def take(n: int) -> bytearray:
+        if sizes and sizes[-1] > 3000:  # the rests are there, and their coins have not been tossed
+            raise EntropyUnavailable(Reason.ENTROPY_DEVICE, "unplugged", "plug it in")
+        sizes.append(n)
+        return bytearray(b"\xa5" * n)
+
+    with pytest.raises(EntropyUnavailable) as caught:
+        Sampler(Laplace(Fraction(10**9))).draw(BitSource(take, 1), 3000)
+    drawn = [entry.frame.f_locals["out"] for entry in caught.traceback if entry.name == "draw"]
+    assert drawn
+    assert not any(samples.any() for samples in drawn)
+
+
+def test_lanes_of_the_caller_go_on_where_they_were() -> None:
+    source, sampler = bits(2, 1), Sampler(Laplace(Fraction(8)))
+    lanes = Lanes(source, 16)
+    drawn = [sampler.draw(source, 16, lanes).tolist() for _ in range(20)]
+    assert drawn[0] != drawn[1]
+    assert source.used < 16 * (20 * 5.44 * 1.5 + 64)  # new lanes would take 20 · 64
+
+
+def test_lanes_are_overwritten_after_a_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     monkeypatch.setattr("edge.privacy.sampling.sampler.Lanes", lambda *a, **k: made.append(Lanes(*a, **k)) or made[-1])
     Sampler(Laplace(Fraction(5))).draw(bits(), 100)

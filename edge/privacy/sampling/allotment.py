@@ -10,13 +10,19 @@ from edge.privacy.sampling.law import Law
 from edge.privacy.sampling.sampler import Sampler, lanes_for
 
 _RARE = 64
-"""An event of chance p ≤ 1/128 happens at most 2np + 64 times in n trials, but for a probability below 2^-64."""
+"""An event of chance p happens at most 2np + 64 times in n trials, but for a probability below 2^-64 (Chernoff)."""
+_DEEP = 768
+"""Bits for tables beyond the second, where the looked-at rests of a wide law do not leave enough: each try of a uniform
+draw there takes about 50 bits and may fail with a probability of almost 1/2."""
 _PARTS = 16
 _PRECISION = 64
 
 
 def allotment(sampler: Sampler, count: int) -> int:
-    """Bytes for `count` samples: a function of public numbers, passed with a probability below 2^-60."""
+    """Bytes for `count` samples: a function of public numbers, passed with a probability below 2^-60.
+
+    That holds for the default widths, and a scale whose terms have at most 64 bits or a variance whose have 128.
+    """
     law = sampler.law
     counts, widths = sampler.table.counts, sampler.widths
     each = renyi_half(counts)
@@ -26,6 +32,8 @@ def allotment(sampler: Sampler, count: int) -> int:
         looked = (count >> 6) + _RARE
         again = each + _PARTS * (law.width + 2 * (_scalar_bits(law) + widths.coin + 1))
         bits += count * (_PARTS * law.width + _PARTS // 4) + looked * again
+    else:
+        bits += _PARTS * _DEEP
     bits += count // 2 + _PARTS * (4 * _RARE + LEFT_OVER * lanes_for(count))
     return -(-bits // (8 * _PARTS))
 

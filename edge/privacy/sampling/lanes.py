@@ -38,7 +38,12 @@ class Lanes:
     """Lanes that each hold x, uniform on 0..n - 1 given n and everything drawn so far. Secret."""
 
     def __init__(self, source: Bits, count: int, *, word: int = 32, floor: int = 32) -> None:
-        """`count` lanes that take `word` bits from `source` whenever n is below 2^floor; word + floor ≤ 64."""
+        """`count` lanes that take `word` bits from `source` whenever n is below 2^floor.
+
+        Raises ValueError unless word ≥ 1 and word + floor ≤ 64: n would overflow, and x would not be uniform.
+        """
+        if word < 1 or word + floor > LEFT_OVER:
+            raise ValueError("a lane's word has at least 1 bit, and word + floor are at most 64")
         self._source = source
         self._word = word
         self._floor = np.uint64(1 << floor)
@@ -93,7 +98,12 @@ class Lanes:
         self._n[:] = 0
 
     def _divide(self, count: int, bound: int) -> tuple[Words, Words, Words]:
-        """The first `count` lanes, once each x lies in a whole stripe of `bound`: its stripe, how many, its slot."""
+        """The first `count` lanes, once each x lies in a whole stripe of `bound`: its stripe, how many, its slot.
+
+        Raises ValueError for a bound above 2^floor, for which a lane may have no stripe at all.
+        """
+        if bound > int(self._floor):
+            raise ValueError("these lanes are too narrow for this table")
         x, n, size = self._x[:count], self._n[:count], np.uint64(bound)
         self._fill(np.flatnonzero(n < self._floor))
         quotient, share = _quotient(x, bound), _quotient(n, bound)

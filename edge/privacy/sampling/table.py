@@ -32,6 +32,8 @@ class Widths:
 
     def __post_init__(self) -> None:
         """Raise ValueError for widths that do not go together."""
+        if min(self.slots, self.finer, self.deeper, self.coin, self.word) < 1:
+            raise ValueError("each part has at least one bit")
         if max(self.slots + self.finer, self.coin) > self.floor or self.word + self.floor > LEFT_OVER:
             raise ValueError("slots + finer and coin are at most floor, word + floor at most 64")
 
@@ -67,7 +69,7 @@ class StepTable:
     """
 
     def __init__(self, law: Law, widths: Widths) -> None:
-        """Two tables are made now; deeper ones where a draw needs them, once in more than 2^20."""
+        """Two tables are made now; deeper ones where a draw needs them, once in more than 2^19."""
         self._law = law
         self._bits, self._deeper = widths.slots + widths.finer, widths.deeper
         first = masses(law, widths.slots)
