@@ -25,8 +25,8 @@ bench: ## what frames, noise and memory cost, beside what others would take
 	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@$(VENV)-bench/bin/python -m benchmarks $(ARGS)
 
-audit: $(VENV)/dev.stamp ## what long attacks find: pictures in audit-run
-	@$(BIN)/python -m audit.randomness --out audit-run/randomness
+audit: $(VENV)/dev.stamp ## every claim against exhaustion, attack or mutation, in one table: audit-run; about ten minutes
+	@$(BIN)/python -m audit --out audit-run $(ARGS)
 
 nightly: $(VENV)/dev.stamp ## the estimators of min-entropy on a million samples, and against NIST's tool where it is installed
 	@SPECKLED_NIGHTLY=1 $(BIN)/python -m pytest tests/edge/test_estimators_nist.py --timeout 1800 $(ARGS)

@@ -69,9 +69,9 @@ class Sensitivity:
     proved: tuple[int, ...]
 
     @property
-    def holds(self) -> bool:
-        """Whether no pair passes the closed form."""
-        return all(one <= other for one, other in zip(self.found, self.proved, strict=True))
+    def passed(self) -> int:
+        """How many exposures have a pair that passes it."""
+        return sum(one > other for one, other in zip(self.found, self.proved, strict=True))
 
     @property
     def attained(self) -> int:

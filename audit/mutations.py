@@ -1,0 +1,535 @@
+"""Ways to break the privacy core, each with the test that must notice. `mutate.py` tries them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+_LEDGER: Final = "tests/edge/test_privacy_ledger.py"
+_WINDOW: Final = "tests/edge/test_privacy_window.py"
+_LUT: Final = "tests/edge/test_privacy_lut.py"
+_NOISE: Final = "tests/edge/test_privacy_noise.py"
+_PROFILES: Final = "tests/edge/test_privacy_profiles.py"
+_CAPTURE: Final = "tests/edge/test_capture.py"
+_AUDIT: Final = "tests/audit/test_audit_guarantees.py"
+_TREES: Final = "tests/audit/test_enumerate_sampler.py"
+_VIDEOS: Final = "tests/audit/test_enumerate_windows.py"
+_SAMPLING: Final = "tests/edge/test_privacy_sampling.py"
+_CHECK: Final = "tests/wire/test_statement_check.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One change for the worse.
+
+    old stands exactly once in the file `path`. why: what it does to the guarantee. room, test: the file and the name
+    of the test that must fail. quick: whether `make test` tries it, too.
+    """
+
+    name: str
+    path: str
+    old: str
+    new: str
+    why: str
+    room: str
+    test: str
+    quick: bool = False
+
+
+MUTATIONS: Final = (
+    # Noise
+    Mutation(
+        "scale-halved",
+        "edge/privacy/noise.py",
+        "Laplace(Fraction(mechanism.scale))",
+        "Laplace(Fraction(mechanism.scale, 2))",
+        "ε is twice what is promised",
+        _AUDIT,
+        "test_guessing_canaries_in_one_release_proves_nearly_what_is_promised_and_not_more",
+        quick=True,
+    ),
+    Mutation(
+        "scale-doubled",
+        "edge/privacy/noise.py",
+        "Laplace(Fraction(mechanism.scale))",
+        "Laplace(Fraction(2 * mechanism.scale))",
+        "private, but twice as noisy as is said",
+        _AUDIT,
+        "test_guessing_canaries_in_one_release_proves_nearly_what_is_promised_and_not_more",
+    ),
+    Mutation(
+        "noise-seeded",
+        "edge/privacy/noise.py",
+        "BitSource(pool.take, allotment(sampler, cells))",
+        'BitSource(lambda n: bytearray(b"seed" * n)[:n], allotment(sampler, cells))',
+        "every window has the same noise, which anybody can take off",
+        _AUDIT,
+        "test_guessing_canaries_in_one_release_proves_nearly_what_is_promised_and_not_more",
+    ),
+    Mutation(
+        "noise-used-twice",
+        "edge/privacy/noise.py",
+        "values, self._values = self._values, None",
+        "values = self._values",
+        "the difference of two releases is the difference of two clean sums",
+        _WINDOW,
+        "test_noise_opens_one_window",
+    ),
+    Mutation(
+        "noise-clipped",
+        "edge/privacy/noise.py",
+        "return cls(values.reshape(",
+        "values = values.clip(-4 * mechanism.scale, 4 * mechanism.scale)\n        return cls(values.reshape(",
+        "a release beyond the cut tells two videos apart for certain",
+        _AUDIT,
+        "test_noise_is_as_long_tailed_as_its_law_and_never_cut_off",
+    ),
+    Mutation(
+        "one-cell-without-noise",
+        "edge/privacy/noise.py",
+        "return cls(values.reshape(",
+        "values[-1] = 0\n        return cls(values.reshape(",
+        "the last cell is published as it is",
+        _WINDOW,
+        "test_noise_beyond_64_bits_wraps_and_so_does_the_release",
+    ),
+    Mutation(
+        "entropy-tells-noise",
+        "edge/privacy/noise.py",
+        "BitSource(pool.take, allotment(sampler, cells))",
+        "BitSource(pool.take, 1)",
+        "how many bytes are taken from the chip follows from the noise",
+        _NOISE,
+        "test_the_entropy_that_a_window_takes_follows_from_its_grid_and_scale_alone",
+    ),
+    Mutation(
+        "bits-not-overwritten",
+        "edge/privacy/bits.py",
+        "            old[:] = bytes(len(old))\n",
+        "            pass\n",
+        "memory keeps what the noise was made of",
+        _NOISE,
+        "test_bytes_are_overwritten_once_they_are_used",
+    ),
+    Mutation(
+        "bits-used-twice",
+        "edge/privacy/bits.py",
+        "        self._position = end\n",
+        "",
+        "samples are not independent",
+        _NOISE,
+        "test_bits_come_in_the_order_of_the_bytes_and_each_once",
+    ),
+    # Sampler
+    Mutation(
+        "zero-has-a-sign",
+        "edge/privacy/sampling/table.py",
+        "for _ in range(2)][1:]",
+        "for _ in range(2)]",
+        "the law is not the one that the proof is about",
+        _TREES,
+        "test_theorem_7_every_string_of_bits_brackets_the_discrete_laplace_law",
+    ),
+    Mutation(
+        "coin-forgets-whole-parts",
+        "edge/privacy/sampling/coin.py",
+        "        if not survives(source, 1, 1):\n            return False\n",
+        "",
+        "tails beyond one scale are too heavy, so the law is another",
+        _TREES,
+        "test_lemma_3_the_coin_brackets_the_exponential",
+    ),
+    Mutation(
+        "coin-starts-over",
+        "edge/privacy/sampling/sampler.py",
+        "survives(source, numerator, denominator, k=2)",
+        "survives(source, numerator, denominator, k=1)",
+        "within a step the law is another",
+        _TREES,
+        "test_lemma_6_a_rest_is_kept_with_the_probability_that_its_law_says",
+    ),
+    Mutation(
+        "biased-uniform",
+        "edge/privacy/sampling/coin.py",
+        "        if value < bound:\n            return value",
+        "        return value % bound",
+        "small values are likelier than large ones",
+        _TREES,
+        "test_lemma_2_every_value_below_the_bound_has_the_same_mass",
+        quick=True,
+    ),
+    # Sums
+    Mutation(
+        "linear-range-understated",
+        "edge/privacy/lut.py",
+        "        return self.max_value\n",
+        "        return max(1, self.max_value // 2)\n",
+        "a pixel moves a sum twice as far as its noise is made for",
+        _VIDEOS,
+        "test_theorem_1_over_every_pair_of_tiny_videos",
+    ),
+    Mutation(
+        "log-range-understated",
+        "edge/privacy/lut.py",
+        "        return LOG_RANGE\n",
+        "        return LOG_RANGE - 1\n",
+        "a pixel moves a sum further than its noise is made for",
+        _AUDIT,
+        "test_the_darkest_and_the_brightest_pixel_are_exactly_the_range_apart",
+    ),
+    Mutation(
+        "residual-range-understated",
+        "edge/privacy/cells.py",
+        "        self._range = lut.range\n",
+        "        self._range = lut.range + 1\n",
+        "pixels of 16 bits move a residual sum further than is said",
+        _LUT,
+        "test_cell_sums_equal_the_definition_pixel_by_pixel_and_leave_out_the_border",
+    ),
+    Mutation(
+        "bright-pixels-not-capped",
+        "edge/privacy/cells.py",
+        "        np.copyto(self.buffer, strip)\n        np.minimum(self.buffer, self._max_value, out=self.buffer)\n\n",
+        "        np.copyto(self.buffer, strip)\n\n",
+        "a sensor that gives more than its maximum moves a sum without limit",
+        _LUT,
+        "test_cell_sums_equal_the_definition_pixel_by_pixel_and_leave_out_the_border",
+    ),
+    Mutation(
+        "frame-counted-twice",
+        "edge/privacy/window.py",
+        "        self._cells.add(plane, self._sums)\n",
+        "        self._cells.add(plane, self._sums)\n        self._cells.add(plane, self._sums)\n",
+        "a pixel moves a sum twice as far as its noise is made for",
+        _WINDOW,
+        "test_a_release_is_the_sum_of_the_frames_and_the_noise",
+        quick=True,
+    ),
+    Mutation(
+        "same-frame-again",
+        "edge/privacy/window.py",
+        "if self._last == (frame, frame.number):",
+        "if False:",
+        "one frame can be added as often as there is room",
+        _WINDOW,
+        "test_the_same_frame_is_not_added_twice",
+    ),
+    Mutation(
+        "floats-on-the-way",
+        "edge/privacy/cells.py",
+        "            self._wide = np.zeros(parts.shape, np.int64)",
+        "            self._wide = np.zeros(parts.shape, np.float64)",
+        "rounding depends on the frames, and no proof covers it",
+        "tests/edge/test_privacy_integers.py",
+        "test_no_float_stands_between_frame_and_release",
+    ),
+    Mutation(
+        "cells-not-wiped",
+        "edge/privacy/cells.py",
+        "        np.add(out, self._sums, out=out)\n        self.wipe()\n",
+        "        np.add(out, self._sums, out=out)\n",
+        "memory keeps clean sums of the last frame",
+        _LUT,
+        "test_nothing_of_a_frame_stays_in_the_buffers",
+    ),
+    Mutation(
+        "sums-may-overflow",
+        "edge/privacy/mechanism.py",
+        "if self.largest_sum + TAIL * self.scale > SUM_LIMIT:",
+        "if False:",
+        "a sum that wraps around is a release nobody can read",
+        _WINDOW,
+        "test_a_mechanism_whose_sums_could_pass_64_bits_is_refused",
+    ),
+    # Window
+    Mutation(
+        "clean-sums-in-memory",
+        "edge/privacy/window.py",
+        "= noise.redeem()\n",
+        "= 0 * noise.redeem()\n",
+        "the window holds clean sums",
+        _WINDOW,
+        "test_the_sums_start_at_the_noise",
+    ),
+    Mutation(
+        "receipt-used-twice",
+        "edge/privacy/receipt.py",
+        "        self._spent = True\n",
+        "",
+        "two windows for one charge",
+        _WINDOW,
+        "test_a_receipt_opens_one_window",
+    ),
+    Mutation(
+        "noise-of-another-scale",
+        "edge/privacy/window.py",
+        "if not noise.fits(mechanism):",
+        "if False:",
+        "little noise under a receipt for much",
+        _WINDOW,
+        "test_noise_of_another_mechanism_is_refused_and_nothing_is_spent",
+    ),
+    Mutation(
+        "window-closes-early",
+        "edge/privacy/window.py",
+        "        if not self.full:\n",
+        "        if False:\n",
+        "a release of fewer frames than its statement says",
+        _WINDOW,
+        "test_a_window_closes_when_it_is_full_and_not_before",
+    ),
+    Mutation(
+        "window-never-full",
+        "edge/privacy/window.py",
+        "        if self.full:\n",
+        "        if False:\n",
+        "a release of more frames than were paid for",
+        _WINDOW,
+        "test_a_window_closes_when_it_is_full_and_not_before",
+    ),
+    Mutation(
+        "window-not-wiped",
+        "edge/privacy/window.py",
+        "            self._sums[...] = 0\n",
+        "",
+        "memory keeps the sums of a window that was lost",
+        _WINDOW,
+        "test_a_window_that_has_ended_holds_nothing_and_does_nothing",
+    ),
+    # Ledger
+    Mutation(
+        "charge-not-written",
+        "edge/privacy/ledger.py",
+        "            _write_all(fd, line)\n",
+        "",
+        "after a crash the same frames are paid for again",
+        _LEDGER,
+        "test_a_charge_is_in_the_file_before_there_is_a_receipt",
+    ),
+    Mutation(
+        "charge-not-synced",
+        "edge/privacy/ledger.py",
+        "            _write_all(fd, line)\n            os.fsync(fd)\n",
+        "            _write_all(fd, line)\n",
+        "a power cut forgets charges",
+        _LEDGER,
+        "test_a_charge_is_synced_before_there_is_a_receipt",
+    ),
+    Mutation(
+        "charge-before-noise",
+        "edge/capture.py",
+        "        noise = Noise.draw(mechanism, self._pool)\n"
+        "        receipt = self._ledger.charge(level.plan.name, mechanism, self._index)\n",
+        "        receipt = self._ledger.charge(level.plan.name, mechanism, self._index)\n"
+        "        noise = Noise.draw(mechanism, self._pool)\n",
+        "a source that fails costs budget for nothing",
+        _CAPTURE,
+        "test_a_source_that_fails_before_the_window_costs_no_charge",
+    ),
+    Mutation(
+        "levels-not-added",
+        "edge/privacy/account.py",
+        "total = slope + sum(",
+        "total = slope + 0 * sum(",
+        "two levels over one frame cost more than λ_max",
+        _LEDGER,
+        "test_windows_that_share_a_frame_never_pass_the_largest_slope",
+        quick=True,
+    ),
+    Mutation(
+        "frames-used-again",
+        "edge/privacy/account.py",
+        "if first < max(self.floor, self.newest, self.ends.get(level, 0)):",
+        "if False:",
+        "two windows of one level over the same frames",
+        _LEDGER,
+        "test_a_level_never_uses_a_frame_twice",
+    ),
+    Mutation(
+        "restart-forgets",
+        "edge/privacy/account.py",
+        "return Account(slope_max, floor=",
+        "return Account(slope_max, floor=0 * ",
+        "frames of lost windows are paid for and used again",
+        _LEDGER,
+        "test_frames_of_windows_that_a_restart_lost_are_never_used_again",
+    ),
+    Mutation(
+        "clock-not-checked",
+        "edge/privacy/ledger.py",
+        "if now < self._newest_time - CLOCK_TOLERANCE_MS:",
+        "if False:",
+        "an old copy of the ledger goes on as if nothing had been spent",
+        _LEDGER,
+        "test_a_clock_that_went_backwards_refuses_the_charge",
+    ),
+    Mutation(
+        "epoch-not-compared",
+        "edge/privacy/ledger.py",
+        "            if changed:\n",
+        "            if False:\n",
+        "other settings under the same promise",
+        _LEDGER,
+        "test_other_settings_need_a_new_epoch_and_the_error_says_how",
+    ),
+    Mutation(
+        "ledger-not-locked",
+        "edge/privacy/ledger.py",
+        "        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
+        "",
+        "two processes spend one budget twice",
+        _LEDGER,
+        "test_two_openings_in_one_process_are_refused_too",
+    ),
+    Mutation(
+        "chain-not-verified",
+        "edge/privacy/chain.py",
+        "        if again != line:\n",
+        "        if False:\n",
+        "an altered ledger is believed",
+        _LEDGER,
+        "test_a_flipped_bit_anywhere_is_refused_and_the_line_named",
+    ),
+    # Promise and statement
+    Mutation(
+        "scale-rounded-down",
+        "edge/privacy/profiles.py",
+        "return math.ceil(lut_range * self.unit.exposure / self.epsilon)",
+        "return math.floor(lut_range * self.unit.exposure / self.epsilon)",
+        "ε is a little above what is promised",
+        _AUDIT,
+        "test_a_scale_is_never_smaller_than_its_epsilon_needs",
+    ),
+    Mutation(
+        "visit-rounded-down",
+        "edge/privacy/profiles.py",
+        "frames = max(1, math.ceil(self.visit_seconds * frame_rate))",
+        "frames = max(1, math.floor(self.visit_seconds * frame_rate))",
+        "a visit touches more frames than the unit counts",
+        _PROFILES,
+        "test_a_visit_shorter_than_the_unit_never_touches_more_frames_than_the_unit_counts",
+    ),
+    Mutation(
+        "total-is-one-level",
+        "edge/privacy/profiles.py",
+        "return sum((level.slope for level in self.levels), Fraction(0))",
+        "return max(level.slope for level in self.levels)",
+        "the promise counts the dearest level only",
+        _PROFILES,
+        "test_each_profile_keeps_the_epsilon_and_the_noise_of_its_row",
+    ),
+    Mutation(
+        "epsilon-understated",
+        "edge/privacy/statement.py",
+        "epsilon=slope_total * exposure",
+        "epsilon=slope * exposure",
+        "the statement says the ε of one level",
+        _PROFILES,
+        "test_a_statement_can_be_added_up_again_by_its_reader",
+    ),
+    Mutation(
+        "simulation-hidden",
+        "edge/privacy/statement.py",
+        "simulated=simulated or entropy.simulated",
+        "simulated=simulated",
+        "noise of an emulator passes as that of a chip",
+        _PROFILES,
+        "test_simulated_noise_makes_the_statement_simulated",
+    ),
+    Mutation(
+        "reader-believes-epsilon",
+        "wire/check.py",
+        "statement.epsilon == statement.slope_total * unit.exposure",
+        "statement.epsilon <= statement.slope_total * unit.exposure",
+        "an understated ε passes the check",
+        _CHECK,
+        "test_a_statement_that_does_not_follow_is_refused_and_its_part_named",
+        quick=True,
+    ),
+    Mutation(
+        "fused-positions-wrong",
+        "edge/features/map.py",
+        "fused = tuple(sorted({e.position for e in kept}))",
+        "fused = (estimate.position,)",
+        "a reader cannot tell which charges a map leans on",
+        "tests/edge/test_features_map.py",
+        "test_a_keeper_names_the_releases_in_its_map_and_forgets_the_oldest",
+    ),
+    # The process that sees pixels
+    Mutation(
+        "frame-rate-not-kept",
+        "edge/pace.py",
+        "- self._monotonic()) > 0:",
+        "- self._monotonic()) > self._period:",
+        "a visit touches more frames than the unit counts",
+        "tests/edge/test_pace.py",
+        "test_a_frame_is_asked_for_no_sooner_than_a_period_after_the_one_before_has_come",
+    ),
+    Mutation(
+        "frame-not-wiped",
+        "edge/capture.py",
+        "        frame.wipe()\n        self._index += 1\n",
+        "        self._index += 1\n",
+        "memory keeps the newest frame until the next one comes",
+        _CAPTURE,
+        "test_no_pixel_is_held_between_frames_nor_after_the_end",
+    ),
+    Mutation(
+        "reference-from-a-frame",
+        "edge/capture.py",
+        "        mechanism = level.plan.mechanism(level.keeper.reference())\n",
+        "        reference = level.keeper.reference()\n"
+        "        if reference is not None:\n"
+        "            seen = Frame(self._identity.height, self._identity.width, self._identity.dtype)\n"
+        "            seen.fill(self._camera, FRAME_SECONDS)\n"
+        "            reference = 0 * reference + int(seen.plane[0, 0])\n"
+        "        mechanism = level.plan.mechanism(reference)\n",
+        "the next mechanism depends on a pixel that no noise covers",
+        _AUDIT,
+        "test_every_reference_follows_from_the_releases_before_it",
+    ),
+    Mutation(
+        "reference-can-change",
+        "edge/privacy/lut.py",
+        "        own.flags.writeable = False\n",
+        "",
+        "a mechanism can change after it was paid for",
+        _LUT,
+        "test_public_tables_and_references_cannot_be_changed_later",
+    ),
+    Mutation(
+        "brightness-in-the-log",
+        "edge/capture.py",
+        "        frame.wipe()\n        self._index += 1\n",
+        '        log.debug("frame of %d grey", int(frame.plane.mean()))\n'
+        "        frame.wipe()\n        self._index += 1\n",
+        "a log line that depends on pixels",
+        _AUDIT,
+        "test_a_black_and_a_white_video_look_alike_in_everything_but_the_numbers_released",
+    ),
+    Mutation(
+        "dark-frames-skipped",
+        "edge/capture.py",
+        "            if level.window is not None:\n                level.window.add(frame)\n",
+        "            if level.window is not None and frame.plane.any():\n                level.window.add(frame)\n",
+        "when a release comes depends on pixels",
+        _AUDIT,
+        "test_a_black_and_a_white_video_look_alike_in_everything_but_the_numbers_released",
+    ),
+    Mutation(
+        "sick-source-vouches",
+        "edge/capture.py",
+        "        self._pool.check()\n",
+        "",
+        "noise of a source that has died since is published",
+        _CAPTURE,
+        "test_a_source_that_fails_before_the_release_publishes_nothing_of_the_window",
+    ),
+    Mutation(
+        "suspect-samples-used",
+        "edge/entropy/source.py",
+        "            if finding is None:\n                return _copy_usable(drawn, target)\n",
+        "            return _copy_usable(drawn, target)\n",
+        "noise is made of a stuck source's bytes",
+        "tests/edge/test_entropy_faults.py",
+        "test_no_byte_of_a_stuck_source_comes_out_wherever_in_a_window_it_begins",
+    ),
+)
