@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
@@ -48,7 +49,11 @@ def main() -> int:
         }
         for name in (name for name in claims.NAMES if name in options.only):
             terminal.begin(name)
-            rows += checks[name]()
+            try:
+                rows += checks[name]()
+            except Exception as error:  # a check that breaks must not keep the others from being told
+                traceback.print_exc()
+                rows.append(Row(name, "this check broke off", "0", type(error).__name__, "", holds=False))
             terminal.end()
     facts = _facts(time.monotonic() - begin)
     write(options.out, rows, facts)

@@ -34,15 +34,22 @@ def test_the_quick_mutations_are_each_caught_by_the_test_that_is_named() -> None
 @pytest.mark.parametrize(
     ("old", "test", "fate"),
     [
-        ("no such text", "test_only_rationals_in_lowest_terms_are_read", Fate.STALE),
-        ("CHUNK: Final = 2**20", "test_only_rationals_in_lowest_terms_are_read", Fate.SURVIVED),
-        ("CHUNK: Final = 2**20", "test_that_is_not_there", Fate.BROKEN),
+        ("no such text", "test_the_report_lines_up_and_says_what_fails", Fate.STALE),
+        ('"""One table', "test_the_report_lines_up_and_says_what_fails", Fate.SURVIVED),
+        ('"holds"', "test_the_report_lines_up_and_says_what_fails", Fate.CAUGHT),
+        ('"""One table', "test_that_is_not_there", Fate.BROKEN),
     ],
 )
 def test_what_is_not_caught_is_told_apart(tmp_path: Path, old: str, test: str, fate: Fate) -> None:
-    room = "tests/edge/test_privacy_ledger.py"
-    mutation = Mutation("x", "edge/privacy/ledger.py", old, "CHUNK: Final = 2**21", "", room, test)
-    before = (ROOT / mutation.path).read_text(encoding="utf-8")
+    room, path = "tests/audit/test_audit_statistics.py", "audit/report.py"
+    mutation = Mutation("x", path, old, old.replace("holds", "keeps").replace("One", "A"), "", room, test)
+    before = (ROOT / path).read_text(encoding="utf-8")
     assert Copy(tmp_path).try_out(mutation).fate is fate
-    assert (tmp_path / mutation.path).read_text(encoding="utf-8") == before
-    assert node(mutation).startswith("tests/edge/")
+    assert (tmp_path / path).read_text(encoding="utf-8") == before
+    assert node(mutation) == f"{room}::{test}"
+
+
+def test_a_test_that_fails_unbroken_catches_nothing() -> None:
+    room = "tests/audit/test_audit_mutations.py"
+    mutation = Mutation("x", "audit/report.py", '"holds"', '"keeps"', "", room, "test_that_is_not_there")
+    assert [one.fate for one in try_all([mutation])] == [Fate.BROKEN]
