@@ -234,6 +234,19 @@ def test_an_allotment_is_enough(law, count: int) -> None:
     assert most < 8 * allotment(sampler, count)
 
 
+ALLOTMENTS = {
+    Laplace(Fraction(8)): [313, 1337, 233696],
+    Laplace(Fraction(255)): [298, 2084, 428586],
+    Laplace(Fraction(628531200)): [1166, 6438, 1326019],
+    Gaussian(Fraction(10**12, 7)): [1250, 4847, 897062],
+}
+
+
+@pytest.mark.parametrize("law", ALLOTMENTS, ids=str)
+def test_how_many_bytes_a_law_and_a_count_are_given_is_fixed(law) -> None:
+    assert [allotment(Sampler(law), count) for count in (1, 1200, 307_200)] == ALLOTMENTS[law]
+
+
 def test_the_renyi_entropy_of_a_table_is_that_of_its_shares() -> None:
     for counts in ([4, 4, 4, 4], [1, 15], [9, 3, 3, 1]):
         exact = 2 * math.log2(sum(math.sqrt(count / 16) for count in counts))
