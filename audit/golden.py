@@ -19,6 +19,7 @@ EXPECTED = {
     "Laplace samples": "2b855c2f2377bfb16a36f8a33ff6e764571d01ef2195da610bfd445ae4f2425f",
     "Gaussian samples": "a2c8b73cd2eb90ecfc91ee4e2306141ae72ef7b898744add9dee2c33c76849f2",
     "ledger.jsonl": "fa2748bbc572592e7a3b4955a42459cadb6c9db241d691775c78042f20bb8dc5",
+    "ledger.jsonl.head": "77ad313a917d3677edb43046b595bfc3eb4494c745c2d77869773a3dd0e495f5",
     "releases/state/000000000003.cbor": "94b533a5f6ddac15a2b7a1551f6a647b76cac34839827715bd022bf494d28967",
     "releases/state/000000000004.cbor": "ae5b2661a7c547480b7de2d189de41e8a760c338de7bf7ddfde749867f76c97d",
     "message 1": "ab0bf73617a143da433156f8d9ba39b6333cf80cb28872904c780a2ce8fa512c",

@@ -298,7 +298,7 @@ MUTATIONS: Final = (
     Mutation(
         "charge-not-written",
         "edge/privacy/ledger.py",
-        "            _write_all(fd, line)\n",
+        "            write_all(fd, line)\n",
         "",
         "after a crash the same frames are paid for again",
         _LEDGER,
@@ -307,8 +307,8 @@ MUTATIONS: Final = (
     Mutation(
         "charge-not-synced",
         "edge/privacy/ledger.py",
-        "            _write_all(fd, line)\n            os.fsync(fd)\n",
-        "            _write_all(fd, line)\n",
+        "            write_all(fd, line)\n            os.fsync(fd)\n",
+        "            write_all(fd, line)\n",
         "a power cut forgets charges",
         _LEDGER,
         "test_a_charge_is_synced_before_there_is_a_receipt",

@@ -156,6 +156,7 @@ def run(paint: Painter, frames: int, folder: Path, tau: int | None = None) -> Ru
         slope_max=promised.slope_total,
         frame_rate=promised.frame_rate,
         clock=lambda: NOW_MS,
+        speedup=10**15,
         make_epoch=lambda: bytes(range(16)),
     )
     with _listening() as lines:

@@ -83,6 +83,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             slope_max=plan.slope_total,
             frame_rate=plan.frame_rate,
             clock=_wall_ms,
+            speedup=settings.simulation.speedup,
             new_epoch=new_epoch,
         )
         stack.callback(ledger.close)

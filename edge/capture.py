@@ -142,7 +142,8 @@ class Capture:
 
     def _take(self, frame: Frame, stop: threading.Event) -> bool:
         try:
-            frame.fill(self._camera, FRAME_SECONDS)
+            with self._ledger.frame(self._index):
+                frame.fill(self._camera, FRAME_SECONDS)
         except CameraError as error:
             if error.reason is CameraReason.ENDED:
                 log.info("the camera has no more frames")

@@ -51,6 +51,16 @@ class Account:
         self.ends[level] = first + frames
         self.newest = first
 
+    def take(self, number: int) -> None:
+        """Count a frame that is taken now: windows that open later begin after it.
+
+        Raises:
+            LedgerError: LEDGER_OVERSPENT where its number is spent.
+        """
+        if number < self.floor:
+            raise LedgerError(Reason.LEDGER_OVERSPENT, f"frame {number} comes again", "number frames without reuse")
+        self.floor = number + 1
+
     @property
     def next_frame(self) -> int:
         """The first frame that no window has been charged for, nor any after it."""

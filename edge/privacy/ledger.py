@@ -4,16 +4,21 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 from edge.errors import LedgerError, Reason
 from edge.privacy.account import resume
 from edge.privacy.chain import Entry, LedgerNotWritable, encode_line, ratio, read_chain, read_entries
+from edge.privacy.examine import examine
+from edge.privacy.files import read_all, sync_directory, write_all
+from edge.privacy.head import HeadFile, Mark, open_head
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.receipt import Charge, Receipt, make_receipt
+from edge.privacy.spacing import Spacing
 from wire.exit import Exit
 
 __all__ = ["Ledger", "Receipt", "read_entries"]
@@ -25,9 +30,19 @@ class ClockBehind(LedgerError):
     exit = Exit.RETRY
 
 
+class History(Protocol):
+    """Somebody else's word of an entry of this ledger, such as a collector's acknowledgement: epoch, upto and hash."""
+
+    @property
+    def epoch(self) -> bytes: ...
+    @property
+    def upto(self) -> int: ...
+    @property
+    def hash(self) -> bytes: ...
+
+
 CLOCK_TOLERANCE_MS: Final = 5_000
 """How far the clock may be set back between two entries: a step of a time service, not a restored old copy."""
-CHUNK: Final = 2**20
 _ROOM = "make room on the disk of the capture state directory and start again"
 
 
@@ -52,10 +67,14 @@ class Ledger:
         slope_max: Fraction,
         frame_rate: Fraction,
         clock: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+        speedup: int = 1,
         new_epoch: bool = False,
         make_epoch: Callable[[], bytes] = random_epoch,
     ) -> None:
         """Open or create the file, verify every entry in it, and cut off a last line that broke off.
+
+        A file `<path>.head` beside it says how far the ledger had got; one that ends earlier is refused.
 
         Args:
             path: the file; its directory exists.
@@ -64,22 +83,31 @@ class Ledger:
             slope_max: λ_max, which the slopes of all windows over one frame never pass.
             frame_rate: frames per second at most.
             clock: Unix time in ms.
-            new_epoch: begin an epoch even where one goes on. A person asks for it, so it also takes the clock as it is.
+            monotonic: seconds that only grow, by which frames are kept apart.
+            speedup: how many times faster than life the frames of a simulated camera may come.
+            new_epoch: begin an epoch even where one goes on. A person asks for it, so it also takes the clock as it is
+                and the file as it ends.
             make_epoch: a new epoch's name, 16 bytes.
 
         Raises:
-            LedgerError: LEDGER_CORRUPT (the line is named), LEDGER_LOCKED, LEDGER_CHANGED, LEDGER_CLOCK, LEDGER_IO.
+            LedgerError: LEDGER_CORRUPT (the line is named), LEDGER_LOCKED, LEDGER_CHANGED, LEDGER_CLOCK, LEDGER_TAIL,
+                LEDGER_IO.
         """
         self._path = path
         self._clock = clock
+        self._head: HeadFile | None = None
         self._fd: int | None = _open_locked(path)
         try:
-            entries, tail = read_chain(_read_all(path, self._fd), str(path))
+            entries, tail = read_chain(self._read(), str(path))
+            examine(entries, str(path))
             self._previous, self._position, self._size = tail.hash, tail.entries, tail.size
+            self._hashes = [bytes.fromhex(entry["hash"]) for entry in entries]
             self._newest_time = _newest_time(entries)
             self._account = resume(
                 slope_max, ((e["first_frame"], e["frames"]) for e in entries if e["kind"] == "charge")
             )
+            self._spacing = Spacing(frame_rate * speedup, monotonic, resumed=self._account.next_frame > 0)
+            self._open_head(new_epoch=new_epoch)
             self._cut()
             terms = {
                 "device": device,
@@ -106,6 +134,37 @@ class Ledger:
     def next_frame(self) -> int:
         """The number to give the next frame after a restart: no window was ever charged for it or a later one."""
         return self._account.next_frame
+
+    @contextlib.contextmanager
+    def frame(self, number: int) -> Iterator[None]:
+        """Take frame `number` inside this: `with ledger.frame(i): frame.fill(...)`.
+
+        Raises:
+            LedgerError: LEDGER_PACE where it comes sooner than one period after the last one; LEDGER_OVERSPENT where a
+                frame of this number was taken before. Capture ends then, and its open windows with it.
+        """
+        self._account.take(number)
+        with self._spacing.frame():
+            yield
+
+    def recognise(self, word: History) -> None:
+        """Compare what somebody says of this epoch with the entries that are here.
+
+        Raises:
+            LedgerError: LEDGER_ROLLBACK where the word is of an entry of this epoch that is not here, or is another
+                one here: this file is an older copy, or went on from one.
+        """
+        if word.epoch != self._epoch:
+            return
+        if word.upto > self._position or self._hashes[word.upto - 1] != word.hash:
+            short = word.upto > self._position
+            raise LedgerError(
+                Reason.LEDGER_ROLLBACK,
+                f"{self._path}: the collector holds position {word.upto} of this epoch, "
+                + (f"and the ledger ends at {self._position}" if short else "which is another one here"),
+                "put the newest copy of the ledger back; where there is none, count the positions between as spent and "
+                "begin a new epoch with `speckled run --new-epoch`",
+            )
 
     def charge(self, level: str, mechanism: Mechanism, first_frame: int) -> Receipt:
         """Pay for a window over frames first_frame .. first_frame + N - 1. The charge is on disk on return.
@@ -151,8 +210,25 @@ class Ledger:
     def close(self) -> None:
         """Let the file go. Safe to call twice."""
         fd, self._fd = self._fd, None
+        head, self._head = self._head, None
+        if head is not None:
+            head.close()
         if fd is not None:
             os.close(fd)
+
+    def _read(self) -> bytes:
+        try:
+            return read_all(self._fd) if self._fd is not None else b""
+        except OSError as error:
+            raise LedgerNotWritable(Reason.LEDGER_IO, f"{self._path}: {error.strerror}", _ROOM) from None
+
+    def _open_head(self, *, new_epoch: bool) -> None:
+        """The file of marks, in step with the ledger."""
+        try:
+            self._head = open_head(head_path(self._path), self._hashes, believe=not new_epoch)
+            sync_directory(self._path)
+        except OSError as error:
+            raise LedgerNotWritable(Reason.LEDGER_IO, f"{self._path}: {error.strerror}", _ROOM) from None
 
     def _enter_epoch(
         self, entries: list[Entry], terms: dict[str, str], make_epoch: Callable[[], bytes], *, new_epoch: bool
@@ -175,8 +251,8 @@ class Ledger:
 
     def _append(self, body: Entry) -> int:
         """Write one entry through to the disk; its position."""
-        fd = self._fd
-        if fd is None:
+        fd, head = self._fd, self._head
+        if fd is None or head is None:
             raise LedgerNotWritable(Reason.LEDGER_IO, f"{self._path}: the ledger is closed", "start again")
         now = self._clock()
         if now < self._newest_time - CLOCK_TOLERANCE_MS:
@@ -189,11 +265,17 @@ class Ledger:
         position = self._position + 1
         line, digest = encode_line(self._previous, {**body, "position": position, "time": now})
         try:
-            _write_all(fd, line)
+            write_all(fd, line)
             os.fsync(fd)
         except OSError as error:
             self._give_up(error)
+        try:
+            head.write(Mark(position, digest))
+        except OSError as error:  # the entry is on the disk and stays
+            self.close()
+            raise LedgerNotWritable(Reason.LEDGER_IO, f"{self._path}: {error.strerror}", _ROOM) from None
         self._previous, self._position, self._size = digest, position, self._size + len(line)
+        self._hashes.append(digest)
         self._newest_time = max(self._newest_time, now)
         return position
 
@@ -216,6 +298,11 @@ class Ledger:
         raise LedgerNotWritable(Reason.LEDGER_IO, f"{self._path}: {error.strerror}", _ROOM) from None
 
 
+def head_path(path: Path) -> Path:
+    """Where the marks of a ledger are."""
+    return path.with_name(f"{path.name}.head")
+
+
 def _newest_time(entries: list[Entry]) -> int:
     """Unix time in ms of the newest entry of the last epoch, which began with the clock as a person found it."""
     times: list[int] = []
@@ -233,11 +320,7 @@ def _open_locked(path: Path) -> int:
         raise LedgerNotWritable(Reason.LEDGER_IO, f"{path}: {error.strerror}", _ROOM) from None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_directory(path)
     except BlockingIOError:
         os.close(fd)
         raise LedgerError(
@@ -246,21 +329,7 @@ def _open_locked(path: Path) -> int:
     except OSError as error:
         os.close(fd)
         raise LedgerNotWritable(Reason.LEDGER_IO, f"{path}: {error.strerror}", _ROOM) from None
+    except BaseException:
+        os.close(fd)
+        raise
     return fd
-
-
-def _read_all(path: Path, fd: int) -> bytes:
-    try:
-        parts = []
-        offset = 0
-        while part := os.pread(fd, CHUNK, offset):
-            parts.append(part)
-            offset += len(part)
-        return b"".join(parts)
-    except OSError as error:
-        raise LedgerNotWritable(Reason.LEDGER_IO, f"{path}: {error.strerror}", _ROOM) from None
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]

@@ -79,6 +79,7 @@ class Site:
             slope_max=self.plan.slope_total,
             frame_rate=self.plan.frame_rate,
             clock=lambda: 1_700_000_000_000,
+            speedup=10**15,
         )
         try:
             Capture(

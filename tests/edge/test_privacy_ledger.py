@@ -12,7 +12,7 @@ import pytest
 
 from edge.errors import LedgerError, Reason
 from edge.privacy.chain import parse_ratio, read_entries
-from edge.privacy.ledger import CLOCK_TOLERANCE_MS, Ledger
+from edge.privacy.ledger import CLOCK_TOLERANCE_MS, Ledger, head_path
 from edge.privacy.lut import LinearLut
 from edge.privacy.mechanism import Mechanism
 from wire.exit import Exit
@@ -254,16 +254,19 @@ def test_a_new_epoch_that_a_person_asks_for_takes_the_clock_as_it_is(
 
 
 def test_a_file_cut_at_any_byte_of_its_last_line_opens_with_every_charge_that_was_receipted(
-    open_ledger: OpenLedger, path: Path
+    open_ledger: OpenLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(os, "fsync", lambda fd: None)
+    monkeypatch.setattr(os, "fdatasync", lambda fd: None)
     ledger = open_ledger()
     ledger.charge("map", window(), 0)
-    before = path.stat().st_size
+    before, marks = path.stat().st_size, head_path(path).read_bytes()
     ledger.charge("map", window(), 10)
     ledger.close()
     whole = path.read_bytes()
     for size in range(before, len(whole)):
         path.write_bytes(whole[:size])
+        head_path(path).write_bytes(marks)
         again = open_ledger()
         assert again.next_frame == 10
         assert again.charge("map", window(), 10).position == 3
