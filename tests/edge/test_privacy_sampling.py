@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from audit.enumerate import exp_bounds as rational_bounds
@@ -42,13 +42,18 @@ def bits(seed: int = 1, allotment: int = 4096) -> BitSource:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 10**5), st.integers(1, 300))
+@example(22, 1, 2)
+@example(1, 1, 1000)
+@example(0, 1, 1)
 def test_the_integer_bounds_enclose_the_exponential(numerator: int, denominator: int, precision: int) -> None:
     numerator %= 40 * denominator
     low, high = exp_bounds(numerator, denominator, precision)
     below, above = rational_bounds(Fraction(numerator, denominator), 60)
     assert low <= above * 2**precision
     assert high >= below * 2**precision
-    assert 0 <= high - low <= 2**14
+    halvings = max(0, math.ceil(math.log2(max(1, numerator) / denominator)))
+    assert 0 <= low <= high <= 2**precision
+    assert high - low < 2 ** (8 + halvings)
 
 
 @pytest.mark.parametrize("law", LAWS, ids=str)

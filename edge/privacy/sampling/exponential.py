@@ -29,4 +29,4 @@ def _alternating(numerator: int, denominator: int, bits: int) -> tuple[int, int]
         k += 1
         term_low = term_low * numerator // (denominator * k)
         term_high = -(-term_high * numerator // (denominator * k))
-    return max(0, low - 1), high + 1
+    return max(0, low - 1), min(1 << bits, high + 1)
