@@ -171,7 +171,7 @@ def run(paint: Painter, frames: int, folder: Path, tau: int | None = None) -> Ru
                 origin=Origin(TOPICS, KEY, "audit", bytes(32), simulated=True),
                 releases=ReleaseStore(folder / "releases", 64, epoch=ledger.epoch),
                 outgoing=outgoing,
-                pace=Pace(Fraction(10**9), time.monotonic, resumed=False),
+                pace=Pace(Fraction(10**9), time.monotonic_ns, resumed=False),
                 wall_ms=lambda: NOW_MS,
                 fuse=1,
                 notifier=_Status(calls),

@@ -104,7 +104,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             ),
             releases=ReleaseStore(state / "releases", settings.capture.keep_releases, epoch=ledger.epoch),
             outgoing=courier,
-            pace=Pace(plan.frame_rate * settings.simulation.speedup, time.monotonic, resumed=ledger.next_frame > 0),
+            pace=Pace(plan.frame_rate * settings.simulation.speedup, time.monotonic_ns, resumed=ledger.next_frame > 0),
             wall_ms=_wall_ms,
             fuse=settings.privacy.fuse,
             notifier=Notifier(),

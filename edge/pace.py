@@ -2,6 +2,8 @@ import threading
 from collections.abc import Callable
 from fractions import Fraction
 
+from edge.privacy.spacing import period_ns
+
 
 class Pace:
     """Keeps successive frames at least one frame period apart, over a restart too.
@@ -11,9 +13,9 @@ class Pace:
     whole period later, not early to catch up.
     """
 
-    def __init__(self, rate: Fraction, monotonic: Callable[[], float], *, resumed: bool) -> None:
-        """`rate`: frames per second at most. `resumed`: frames were taken before, nobody knows how long ago."""
-        self._period = float(1 / rate)
+    def __init__(self, rate: Fraction, monotonic: Callable[[], int], *, resumed: bool) -> None:
+        """`rate`: frames per second at most. `monotonic`: in ns. `resumed`: frames were taken, nobody knows when."""
+        self._period = period_ns(rate)
         self._monotonic = monotonic
         self._last = monotonic() if resumed else None
 
@@ -21,7 +23,7 @@ class Pace:
         """Sleep until the next frame may be taken. False where `stop` was set meanwhile."""
         if self._last is not None:
             while (left := self._last + self._period - self._monotonic()) > 0:
-                if stop.wait(left):
+                if stop.wait(left / 1e9):
                     return False
         return not stop.is_set()
 

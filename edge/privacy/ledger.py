@@ -67,7 +67,7 @@ class Ledger:
         slope_max: Fraction,
         frame_rate: Fraction,
         clock: Callable[[], int],
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], int] = time.monotonic_ns,
         speedup: int = 1,
         new_epoch: bool = False,
         make_epoch: Callable[[], bytes] = random_epoch,
@@ -83,7 +83,7 @@ class Ledger:
             slope_max: λ_max, which the slopes of all windows over one frame never pass.
             frame_rate: frames per second at most.
             clock: Unix time in ms.
-            monotonic: seconds that only grow, by which frames are kept apart.
+            monotonic: ns that only grow, by which frames are kept apart.
             speedup: how many times faster than life the frames of a simulated camera may come.
             new_epoch: begin an epoch even where one goes on. A person asks for it, so it also takes the clock as it is
                 and the file as it ends.

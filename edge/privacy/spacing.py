@@ -7,6 +7,11 @@ from fractions import Fraction
 from edge.errors import LedgerError, Reason
 
 
+def period_ns(rate: Fraction) -> int:
+    """The time from one frame to the next in ns, rounded up. `rate`: frames per second."""
+    return -(-(10**9) * rate.denominator // rate.numerator)
+
+
 class Spacing:
     """Each frame is asked for at least one period after the one before has come.
 
@@ -16,9 +21,9 @@ class Spacing:
     camera exposes a frame after it is asked for it.
     """
 
-    def __init__(self, rate: Fraction, monotonic: Callable[[], float], *, resumed: bool) -> None:
-        """`rate`: frames per second at most. `resumed`: frames were taken before, at the latest now."""
-        self._period = float(1 / rate)
+    def __init__(self, rate: Fraction, monotonic: Callable[[], int], *, resumed: bool) -> None:
+        """`rate`: frames per second at most. `monotonic`: in ns. `resumed`: frames were taken, at the latest now."""
+        self._period = period_ns(rate)
         self._monotonic = monotonic
         self._last = monotonic() if resumed else None
 
@@ -33,7 +38,7 @@ class Spacing:
         if self._last is not None and self._last + self._period - now > 0:
             raise LedgerError(
                 Reason.LEDGER_PACE,
-                f"a frame is asked for {now - self._last:.3f} s after the last one, and a period is {self._period:g} s",
+                f"a frame is asked for {now - self._last} ns after the last one, and a period is {self._period} ns",
                 "report it: capture keeps frames further apart than the ledger asks for",
             )
         try:

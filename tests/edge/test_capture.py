@@ -91,7 +91,7 @@ class Site:
                 origin=Origin(TOPICS, KEY, "test", bytes(32), simulated=True),
                 releases=ReleaseStore(self.folder / "releases", 4, epoch=ledger.epoch),
                 outgoing=self.outgoing,
-                pace=Pace(Fraction(10**6), time.monotonic, resumed=False),
+                pace=Pace(Fraction(10**6), time.monotonic_ns, resumed=False),
                 wall_ms=lambda: 1_700_000_000_000,
                 fuse=1,
                 notifier=Notifier(""),

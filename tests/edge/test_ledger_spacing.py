@@ -13,12 +13,14 @@ from edge.privacy.lut import LinearLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.spacing import Spacing
 
+SECOND = 10**9
+
 
 class Clock:
     def __init__(self) -> None:
-        self.now = 50.0
+        self.now = 50 * SECOND
 
-    def __call__(self) -> float:
+    def __call__(self) -> int:
         return self.now
 
 
@@ -30,12 +32,12 @@ def test_a_frame_that_is_asked_for_too_early_is_refused_before_the_camera_is_ask
     clock = Clock()
     spacing = Spacing(Fraction(2), clock, resumed=False)
     with spacing.frame():
-        clock.now += 3
-    clock.now += 0.49
+        clock.now += 3 * SECOND
+    clock.now += SECOND // 2 - 1
     with pytest.raises(LedgerError) as caught, spacing.frame():
         pytest.fail("the camera was asked")
     assert reason(caught) is Reason.LEDGER_PACE
-    clock.now += 0.01
+    clock.now += 1
     with spacing.frame():
         pass
 
@@ -53,7 +55,7 @@ def test_a_frame_that_failed_counts_as_taken() -> None:
 def test_after_a_restart_the_first_frame_waits_a_whole_period() -> None:
     clock = Clock()
     spacing = Spacing(Fraction(1, 600), clock, resumed=True)
-    clock.now += 599
+    clock.now += 600 * SECOND - 1
     with pytest.raises(LedgerError), spacing.frame():
         pass
     clock.now += 1
@@ -61,24 +63,24 @@ def test_after_a_restart_the_first_frame_waits_a_whole_period() -> None:
         pass
 
 
-PAUSES = st.lists(st.tuples(*[st.floats(0, 5, allow_nan=False)] * 3), min_size=2, max_size=30)
+PAUSES = st.lists(st.tuples(*[st.integers(0, 5 * SECOND)] * 3), min_size=2, max_size=30)
 
 
 @given(pauses=PAUSES)
 def test_however_the_process_is_paused_frames_are_exposed_a_period_apart(
-    pauses: list[tuple[float, float, float]],
+    pauses: list[tuple[int, int, int]],
 ) -> None:
     """A program that never waits, and is stopped for a while before it asks, before and after the exposure."""
     clock = Clock()
     spacing = Spacing(Fraction(1), clock, resumed=False)
-    exposed: list[float] = []
+    exposed: list[int] = []
     for before, within, after in pauses:
         clock.now += before
         with suppress(LedgerError), spacing.frame():
             clock.now += within
             exposed.append(clock.now)
             clock.now += after
-    assert all(later - earlier >= 1 - 1e-9 for earlier, later in pairwise(exposed))
+    assert all(later - earlier >= SECOND for earlier, later in pairwise(exposed))
 
 
 def make_ledger(path: Path, monotonic: Clock, **changes: object) -> Ledger:
@@ -102,7 +104,7 @@ def test_the_ledger_keeps_frames_apart_over_a_restart_and_counts_each_once(tmp_p
     ledger.charge("map", WINDOW, 0)
     with ledger.frame(0):
         pass
-    clock.now += 1
+    clock.now += SECOND
     with pytest.raises(LedgerError) as caught, ledger.frame(0):
         pass
     assert reason(caught) is Reason.LEDGER_OVERSPENT
@@ -121,7 +123,7 @@ def test_a_simulated_camera_may_be_hurried(tmp_path: Path) -> None:
     clock = Clock()
     ledger = make_ledger(tmp_path / "ledger", clock, speedup=10)
     for number in range(3):
-        clock.now += 0.11
+        clock.now += SECOND // 10
         with ledger.frame(number):
             pass
     ledger.close()
