@@ -1,7 +1,7 @@
 """Which positions of a ledger epoch are stored, and how that is told to the device."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 from wire.schema import Acknowledgement
@@ -54,7 +54,9 @@ class Intervals:
         return list(zip(self._first[begin:end], self._last[begin:end], strict=True))
 
 
-def acknowledgements(device: str, epoch: bytes, stored: Intervals, received: Iterable[int]) -> list[Acknowledgement]:
+def acknowledgements(
+    device: str, epoch: bytes, stored: Intervals, received: Iterable[int], hash_at: Callable[[int], bytes]
+) -> list[Acknowledgement]:
     """Acknowledgements of at most 64 gaps each that together cover every received position, the newest last.
 
     One is enough unless the positions lie more than 64 gaps apart. Each reaches as far back as its gaps allow, so
@@ -65,6 +67,7 @@ def acknowledgements(device: str, epoch: bytes, stored: Intervals, received: Ite
         epoch: of that ledger, 16 bytes.
         stored: the positions that are committed.
         received: the positions to cover; all of them must be in `stored`.
+        hash_at: the hash of the ledger entry at a stored position, 32 bytes.
 
     Raises:
         KeyError: a received position is not stored; it must not be acknowledged.
@@ -77,10 +80,8 @@ def acknowledgements(device: str, epoch: bytes, stored: Intervals, received: Ite
         if index is None:
             raise KeyError(position)
         end = len(stored) if not found and index >= len(stored) - MAX_GAPS - 1 else index + 1
-        found.append(_acknowledgement(device, epoch, stored.ranges(max(0, end - MAX_GAPS - 1), end)))
+        ranges = stored.ranges(max(0, end - MAX_GAPS - 1), end)
+        gaps = [(left[1] + 1, right[0] - 1) for left, right in pairwise(ranges)]
+        since, upto = ranges[0][0], ranges[-1][1]
+        found.append(Acknowledgement(device=device, epoch=epoch, since=since, upto=upto, hash=hash_at(upto), gaps=gaps))
     return found[::-1]
-
-
-def _acknowledgement(device: str, epoch: bytes, ranges: list[tuple[int, int]]) -> Acknowledgement:
-    gaps = [(left[1] + 1, right[0] - 1) for left, right in pairwise(ranges)]
-    return Acknowledgement(device=device, epoch=epoch, since=ranges[0][0], upto=ranges[-1][1], gaps=gaps)

@@ -1,5 +1,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -111,7 +112,8 @@ class Ingest:
     def _acknowledge(self, ledger: Ledger, positions: set[int]) -> list[Message]:
         device, epoch = ledger
         topic = Topics(self._root, device).ack
-        words = acknowledgements(device, epoch, self._store.stored(device, epoch), positions)
+        stored, hash_at = self._store.stored(device, epoch), partial(self._store.hash_at, device, epoch)
+        words = acknowledgements(device, epoch, stored, positions, hash_at)
         return [(topic, sign(encode(word), self._key, topic)) for word in words]
 
 

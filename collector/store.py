@@ -125,6 +125,17 @@ class Store:
         self._intervals.move_to_end(ledger)
         return self._intervals[ledger]
 
+    def hash_at(self, device: str, epoch: bytes, position: int) -> bytes:
+        """The hash of the ledger entry at a stored position, 32 bytes. Raises KeyError where nothing is stored."""
+        row = self._guarded(
+            lambda: self._database.execute(
+                "SELECT hash FROM observation WHERE device=? AND epoch=? AND position=?", (device, epoch, position)
+            ).fetchone()
+        )
+        if row is None:
+            raise KeyError(position)
+        return bytes(row[0])
+
     def close(self) -> None:
         """Let go of the file; what was not committed is gone."""
         self._database.close()

@@ -17,7 +17,9 @@ class HealthListener:
     """Subscribes to the health topic of one device."""
 
     def __init__(self, broker: DemoBroker, topics: Topics) -> None:
-        self.latest = Health(session="", accepted=0, sent=0, acknowledged=0, waiting=0, refused={}, capture=False)
+        self.latest = Health(
+            session="", accepted=0, sent=0, acknowledged=0, waiting=0, refused={}, forked=0, capture=False
+        )
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._stop = threading.Event()
         self._broker = Broker(

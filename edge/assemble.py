@@ -15,6 +15,7 @@ from edge.devices import commissioned_credit, make_camera, make_qrng
 from edge.entropy import EntropyPool, Latch
 from edge.errors import CameraUnavailable, ConfigError, Reason
 from edge.folders import state_folder
+from edge.history import CollectorHistory
 from edge.memory import MemoryNotLockable, lock_memory
 from edge.notify import Notifier
 from edge.pace import Pace
@@ -50,7 +51,8 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
     state = state_folder(settings.capture.state, "[capture]")
     camera = make_camera(settings.camera, stop.is_set)
     pool = _make_pool(settings, Latch(state / "entropy-failed"))
-    courier = Courier(CaptureLink(Path(settings.relay.socket)).send)
+    history = CollectorHistory(CaptureLink(Path(settings.relay.socket)))
+    courier = Courier(history.send)
     with ExitStack() as stack:
         try:
             identity = camera.open()
@@ -84,9 +86,11 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             frame_rate=plan.frame_rate,
             clock=_wall_ms,
             speedup=settings.simulation.speedup,
+            history=history.word,
             new_epoch=new_epoch,
         )
         stack.callback(ledger.close)
+        history.ask(ledger.epoch)
         courier.start()
         stack.callback(_deliver_the_rest, courier)
         Capture(

@@ -212,7 +212,8 @@ class Acknowledgement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """The collector's word: of positions since..upto of this epoch, all are stored except those in gaps.
 
     gaps: ascending, disjoint, inclusive (first, last) pairs within since..upto. Nothing is said of positions
-    outside since..upto.
+    outside since..upto. hash: of the ledger entry at upto, from its receipt. It covers the whole ledger up to there, so
+    a device whose ledger was put back from a copy can tell that this is not its history.
     """
 
     version: Literal[1] = VERSION
@@ -220,6 +221,7 @@ class Acknowledgement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     epoch: Epoch
     since: Positive
     upto: Positive
+    hash: Hash
     gaps: Annotated[list[tuple[Positive, Positive]], Meta(max_length=64)]
 
     def __post_init__(self) -> None:
@@ -250,7 +252,8 @@ class Health(Struct, frozen=True, forbid_unknown_fields=False, kw_only=True):
     """JSON on the health topic: the relay's delivery counters since its outbox was made.
 
     accepted: observations the guard let in and the outbox committed; acknowledged: freed by the collector's word;
-    waiting: still in the outbox; refused: by reason, messages the guard turned away; capture: whether a capture
+    waiting: still in the outbox; refused: by reason, messages the guard turned away; forked: acknowledgements that
+    freed nothing, as the collector holds another history of the ledger than this device; capture: whether a capture
     process is connected now.
     """
 
@@ -260,6 +263,7 @@ class Health(Struct, frozen=True, forbid_unknown_fields=False, kw_only=True):
     acknowledged: int
     waiting: int
     refused: dict[str, int]
+    forked: int
     capture: bool
 
 

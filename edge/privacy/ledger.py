@@ -69,6 +69,7 @@ class Ledger:
         clock: Callable[[], int],
         monotonic: Callable[[], int] = time.monotonic_ns,
         speedup: int = 1,
+        history: Callable[[], History | None] = lambda: None,
         new_epoch: bool = False,
         make_epoch: Callable[[], bytes] = random_epoch,
     ) -> None:
@@ -85,6 +86,7 @@ class Ledger:
             clock: Unix time in ms.
             monotonic: ns that only grow, by which frames are kept apart.
             speedup: how many times faster than life the frames of a simulated camera may come.
+            history: what the collector last said of this ledger, which every charge is compared with.
             new_epoch: begin an epoch even where one goes on. A person asks for it, so it also takes the clock as it is
                 and the file as it ends.
             make_epoch: a new epoch's name, 16 bytes.
@@ -95,6 +97,7 @@ class Ledger:
         """
         self._path = path
         self._clock = clock
+        self._history = history
         self._head: HeadFile | None = None
         self._fd: int | None = _open_locked(path)
         try:
@@ -170,9 +173,12 @@ class Ledger:
         """Pay for a window over frames first_frame .. first_frame + N - 1. The charge is on disk on return.
 
         Raises:
-            LedgerError: LEDGER_OVERSPENT, LEDGER_CLOCK or LEDGER_IO. There is no receipt then, and no charge, except
-                that a charge may stand in the file after LEDGER_IO.
+            LedgerError: LEDGER_OVERSPENT, LEDGER_CLOCK, LEDGER_ROLLBACK or LEDGER_IO. There is no receipt then, and no
+                charge, except that a charge may stand in the file after LEDGER_IO.
         """
+        word = self._history()
+        if word is not None:
+            self.recognise(word)
         slope = mechanism.slope
         self._account.admit(level, first_frame, mechanism.frames, slope)
         lut = mechanism.lut.spec

@@ -165,6 +165,7 @@ class Delivery:
 
         Raises:
             WireError: it is not the collector's, not about this device, or not an acknowledgement. Nothing is freed.
+            Fork: it is about another history of the ledger than what was handed over here. Nothing is freed.
         """
         word = decode(verify(envelope, self._collector, self._topics.ack), Acknowledgement)
         if word.device != self._topics.device:

@@ -1,4 +1,7 @@
-"""The one socket between capture and relay: an envelope goes in, one word comes back, nothing else crosses."""
+"""The one socket between capture and relay: an envelope goes in, and one word comes back.
+
+The word says what became of the envelope, and the last ledger entry that the collector holds. Nothing else crosses.
+"""
 
 import logging
 import os
@@ -13,12 +16,17 @@ from enum import IntEnum
 from pathlib import Path
 
 from edge.errors import Reason, RelayError
+from edge.relay.heard import Heard
 from wire.schema import MAX_MESSAGE
 
 log = logging.getLogger("speckled.relay")
 
 MAX_CODE = 64
 MAX_PEERS = 4
+QUESTION = 16
+"""Bytes of a datagram that is the name of an epoch: a question how far the collector has come in it."""
+WORD = struct.Struct(">16sQ32s")
+"""The answer, which also follows every acceptance: epoch, position and hash of the last entry the collector holds."""
 MODE = 0o660
 FIRST_INHERITED = 3
 """SD_LISTEN_FDS_START of sd_listen_fds(3)."""
@@ -34,19 +42,31 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of one envelope. `code` is a short stable word, empty where it was accepted."""
+    """What became of one envelope. `code` is a short stable word, empty where it was accepted.
+
+    heard: how far the collector has come in the ledger's epoch that the envelope, or the question, was about.
+    """
 
     status: Status
     code: str = ""
+    heard: Heard | None = None
 
     def to_bytes(self) -> bytes:
-        """One byte of status, then the code in ASCII."""
-        return bytes([self.status]) + self.code.encode("ascii", "replace")[:MAX_CODE]
+        """One byte of status; then the code in ASCII, or where it was accepted epoch, position and hash of `heard`."""
+        if self.status is not Status.ACCEPTED:
+            return bytes([self.status]) + self.code.encode("ascii", "replace")[:MAX_CODE]
+        word = self.heard
+        return bytes([self.status]) + (WORD.pack(word.epoch, word.upto, word.hash) if word else b"")
 
     @staticmethod
     def from_bytes(data: bytes) -> "Reply":
         """Raises ValueError for anything that is not a reply."""
-        return Reply(Status(data[0] if data else -1), data[1 : 1 + MAX_CODE].decode("ascii"))
+        status, rest = Status(data[0] if data else -1), data[1 : 1 + MAX_CODE]
+        if status is not Status.ACCEPTED:
+            return Reply(status, rest.decode("ascii"))
+        if len(rest) not in (0, WORD.size):
+            raise ValueError("not a reply")
+        return Reply(status, heard=Heard(*WORD.unpack(rest)) if rest else None)
 
 
 ACCEPTED = Reply(Status.ACCEPTED)
@@ -60,8 +80,20 @@ class CaptureLink:
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
 
-    def send(self, envelope: bytes, timeout: float = 10.0) -> None:
-        """Hand over one envelope. When this returns, it is on the relay's disk.
+    def ask(self, epoch: bytes, timeout: float = 2.0) -> Heard | None:
+        """How far the collector has come in an epoch of the ledger, as far as the relay knows.
+
+        Raises:
+            RelayError: RELAY, where the relay cannot be reached or does not know now.
+        """
+        with self._lock:
+            reply = self._ask(epoch, timeout)
+        if reply.status is not Status.ACCEPTED:
+            raise RelayError(Reason.RELAY, f"it does not answer: {reply.code}", "see what the relay's log says")
+        return reply.heard
+
+    def send(self, envelope: bytes, timeout: float = 10.0) -> Heard | None:
+        """Hand over one envelope. When this returns, it is on the relay's disk; it tells how far the collector is.
 
         Raises:
             RelayError: RELAY, where the relay cannot be reached or cannot take it now: keep it and try again.
@@ -74,6 +106,7 @@ class CaptureLink:
             raise RelayError(Reason.REFUSED, reply.code, remedy)
         if reply.status is Status.LATER:
             raise RelayError(Reason.RELAY, f"it asks to wait: {reply.code}", "see what the relay's log says")
+        return reply.heard
 
     def close(self) -> None:
         """Hang up."""

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import Reason, RelayError
+from edge.relay.heard import Heard
 from wire.exit import Exit
 from wire.schema import Acknowledgement
 
 log = logging.getLogger("speckled.relay")
 
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 2**30
 """The outbox takes no more then: on a disk that it had filled itself, no acknowledgement could be written either."""
 SCHEMA = """
@@ -26,6 +27,7 @@ CREATE TABLE observation (
     epoch BLOB NOT NULL CHECK (length(epoch) = 16),
     position INTEGER NOT NULL CHECK (position > 0),
     envelope BLOB NOT NULL,
+    hash BLOB NOT NULL DEFAULT x'',
     UNIQUE (epoch, position)
 ) STRICT;
 CREATE TABLE freed (
@@ -33,10 +35,18 @@ CREATE TABLE freed (
     epoch BLOB NOT NULL,
     position INTEGER NOT NULL,
     digest BLOB NOT NULL CHECK (length(digest) = 32),
+    hash BLOB NOT NULL DEFAULT x'',
     UNIQUE (epoch, position)
 ) STRICT;
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+CREATE TABLE heard (epoch BLOB PRIMARY KEY, upto INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
 """
+FROM_1 = """
+ALTER TABLE observation ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
+ALTER TABLE freed ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
+CREATE TABLE heard (epoch BLOB PRIMARY KEY, upto INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+"""
+"""What makes a file of version 1 one of version 2. Hashes of what it holds stay empty, and are not compared."""
 REMEMBERED = 4096
 """Freed observations whose digest is kept: capture may offer one again if it never heard that it was accepted."""
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -44,6 +54,10 @@ DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 class Equivocation(Exception):
     """Two different observations for one position of the ledger: the second is not kept."""
+
+
+class Fork(Exception):
+    """The collector holds another history of the ledger than what was here; nothing was freed."""
 
 
 class OutboxUnusable(RelayError):
@@ -95,8 +109,10 @@ class Outbox:
                 os.close(self._lock)
                 raise
 
-    def put(self, epoch: bytes, position: int, envelope: bytes) -> Waiting | None:
+    def put(self, epoch: bytes, position: int, envelope: bytes, *, link: bytes = b"") -> Waiting | None:
         """Keep one observation; it is on the disk when this returns. None where these very bytes are or were here.
+
+        `link` is the hash of its ledger entry, which acknowledgements are compared with; empty: they are not.
 
         Raises:
             Equivocation: the position holds, or held, other bytes.
@@ -105,8 +121,8 @@ class Outbox:
         with self._transaction() as database:
             known = _known_digest(database, epoch, position)
             if known is None:
-                query = "INSERT INTO observation (epoch, position, envelope) VALUES (?, ?, ?)"
-                row = database.execute(query, (epoch, position, envelope)).lastrowid or 0
+                query = "INSERT INTO observation (epoch, position, envelope, hash) VALUES (?, ?, ?, ?)"
+                row = database.execute(query, (epoch, position, envelope, link)).lastrowid or 0
                 self.count("accepted")
                 return Waiting(row, epoch, position)
         if known != _digest(envelope):
@@ -114,16 +130,31 @@ class Outbox:
         return None
 
     def acknowledged(self, word: Acknowledgement) -> list[int]:
-        """Free every row that the collector's word covers; their ids."""
-        query = "DELETE FROM observation WHERE epoch = ? AND position BETWEEN ? AND ? RETURNING id, position, envelope"
+        """Free every row that the collector's word covers; their ids. The word is remembered, for `heard`.
+
+        Raises:
+            Fork: the word is of another ledger entry than the one that was handed over here. Nothing is freed.
+        """
+        query = "DELETE FROM observation WHERE epoch = ? AND position BETWEEN ? AND ? "
+        query += "RETURNING id, position, envelope, hash"
         freed: list[int] = []
         with self._transaction() as database:
-            for first, last in _covered(word):
-                for row, position, envelope in database.execute(query, (word.epoch, first, last)).fetchall():
+            forked = _known_link(database, word.epoch, word.upto) not in (b"", word.hash)
+            _note(database, word)
+            for first, last in () if forked else _covered(word):
+                for row, position, envelope, link in database.execute(query, (word.epoch, first, last)).fetchall():
                     freed.append(row)
-                    _remember(database, word.epoch, position, _digest(envelope))
-            self.count("acknowledged", len(freed))
+                    _remember(database, word.epoch, position, _digest(envelope), link)
+            self.count("forked" if forked else "acknowledged", 1 if forked else len(freed))
+        if forked:
+            raise Fork
         return freed
+
+    def heard(self, epoch: bytes) -> Heard | None:
+        """The collector's last word of an epoch."""
+        with self._errors():
+            row = self._database.execute("SELECT epoch, upto, hash FROM heard WHERE epoch = ?", (epoch,)).fetchone()
+        return Heard(*row) if row else None
 
     def waiting(self) -> list[Waiting]:
         """Everything that awaits its acknowledgement, in the order of acceptance."""
@@ -201,9 +232,24 @@ def _known_digest(database: sqlite3.Connection, epoch: bytes, position: int) -> 
     return bytes(gone[0]) if gone else None
 
 
-def _remember(database: sqlite3.Connection, epoch: bytes, position: int, digest: bytes) -> None:
-    query = "INSERT OR REPLACE INTO freed (epoch, position, digest) VALUES (?, ?, ?)"
-    newest = database.execute(query, (epoch, position, digest)).lastrowid or 0
+def _known_link(database: sqlite3.Connection, epoch: bytes, position: int) -> bytes:
+    """The hash of the ledger entry of what this position holds or held; empty where it is not known."""
+    for table in ("observation", "freed"):
+        query = f"SELECT hash FROM {table} WHERE epoch = ? AND position = ?"  # noqa: S608 (the names are constants)
+        if found := database.execute(query, (epoch, position)).fetchone():
+            return bytes(found[0])
+    return b""
+
+
+def _note(database: sqlite3.Connection, word: Acknowledgement) -> None:
+    query = "INSERT INTO heard VALUES (?, ?, ?) ON CONFLICT (epoch) DO UPDATE SET upto = excluded.upto, "
+    query += "hash = excluded.hash WHERE excluded.upto >= upto"
+    database.execute(query, (word.epoch, word.upto, word.hash))
+
+
+def _remember(database: sqlite3.Connection, epoch: bytes, position: int, digest: bytes, link: bytes) -> None:
+    query = "INSERT OR REPLACE INTO freed (epoch, position, digest, hash) VALUES (?, ?, ?, ?)"
+    newest = database.execute(query, (epoch, position, digest, link)).lastrowid or 0
     database.execute("DELETE FROM freed WHERE id <= ?", (newest - REMEMBERED,))
 
 
@@ -251,6 +297,8 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif version == 1:
+        database.executescript(f"BEGIN; {FROM_1} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version != VERSION:
         detail = f"{path}: it is of version {version}, this program writes {VERSION}"
         raise OutboxNewer(Reason.OUTBOX, detail, "run the newer program, or name another directory as [relay] state")

@@ -17,8 +17,8 @@ from edge.errors import BrokerRefused, ConfigError, Reason, RelayError
 from edge.relay.deliver import Delivery, Patience
 from edge.relay.guard import Guard, GuardRefusal, RateBudget
 from edge.relay.inbox import Inbox
-from edge.relay.link import ACCEPTED, Listener, Reply, Status, inherited_socket
-from edge.relay.outbox import Equivocation, Outbox, OutboxDamaged
+from edge.relay.link import ACCEPTED, QUESTION, Listener, Reply, Status, inherited_socket
+from edge.relay.outbox import Equivocation, Fork, Outbox, OutboxDamaged
 from edge.relay.troubles import Troubles
 from wire.broker import Broker
 from wire.cose import verify
@@ -144,10 +144,12 @@ class Relay:
 
     def _take(self, envelope: bytes | None) -> Reply:
         """One datagram from capture: on the disk before it is answered."""
+        if envelope is not None and len(envelope) == QUESTION:
+            return self._answer(envelope)
         try:
             observation = self._guard.admit(envelope)
             receipt = observation.receipt
-            waiting = self._outbox.put(receipt.epoch, receipt.position, envelope or b"")
+            waiting = self._outbox.put(receipt.epoch, receipt.position, envelope or b"", link=receipt.hash)
         except GuardRefusal as refusal:
             self._outbox.count(f"refused:{refusal.code}")
             self._troubles.say(f"guard {refusal.code}", f"the guard refuses what capture sends: {refusal.code}")
@@ -164,7 +166,16 @@ class Relay:
         self._troubles.over("outbox")
         if waiting:
             self._delivery.add(waiting)
-        return ACCEPTED
+        return self._answer(receipt.epoch)
+
+    def _answer(self, epoch: bytes) -> Reply:
+        """Accepted, and how far the collector has come in this epoch."""
+        try:
+            return Reply(Status.ACCEPTED, heard=self._outbox.heard(epoch))
+        except OutboxDamaged:
+            raise
+        except RelayError:
+            return ACCEPTED
 
     def _note(self, event: Event) -> None:
         match event:
@@ -206,6 +217,13 @@ class Relay:
     def _hear(self, message: Message) -> None:
         try:
             freed = self._delivery.acknowledge(message.payload)
+        except Fork:
+            self._troubles.say(
+                "fork",
+                "the collector holds another history of this ledger than this device: nothing is freed. Put the newest "
+                "copy of the ledger back, or begin a new epoch, and find out who else has the device's key",
+            )
+            return
         except WireError as error:
             self._outbox.count("ignored-acknowledgement")
             self._troubles.say("ack", f"ignored an acknowledgement: {error}. {error.remedy}")
@@ -252,6 +270,7 @@ class Relay:
             acknowledged=counters["acknowledged"],
             waiting=self._delivery.waiting,
             refused={name.removeprefix(prefix): n for name, n in sorted(counters.items()) if name.startswith(prefix)},
+            forked=counters["forked"],
             capture=self._listener.connected,
         )
 

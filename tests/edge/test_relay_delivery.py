@@ -31,7 +31,7 @@ class Clock:
 
 
 def word(since, upto, gaps=(), *, epoch=EPOCH, key=COLLECTOR, device="cam", topic=TOPICS.ack):
-    value = Acknowledgement(device=device, epoch=epoch, since=since, upto=upto, gaps=list(gaps))
+    value = Acknowledgement(device=device, epoch=epoch, since=since, upto=upto, hash=bytes(32), gaps=list(gaps))
     return sign(encode(value), key, topic)
 
 

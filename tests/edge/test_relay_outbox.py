@@ -25,8 +25,8 @@ def outbox(path):
     box.close()
 
 
-def word(since, upto, gaps=(), epoch=EPOCH):
-    return Acknowledgement(device="cam", epoch=epoch, since=since, upto=upto, gaps=list(gaps))
+def word(since, upto, gaps=(), epoch=EPOCH, digest=bytes(32)):
+    return Acknowledgement(device="cam", epoch=epoch, since=since, upto=upto, hash=digest, gaps=list(gaps))
 
 
 def positions(box):

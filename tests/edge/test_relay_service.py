@@ -138,7 +138,9 @@ class ScriptedCollector:
         self.seen.append(receipt.position)
         if self._acknowledges(self.seen.count(receipt.position)):
             position = receipt.position
-            word = Acknowledgement(device="cam", epoch=receipt.epoch, since=position, upto=position, gaps=[])
+            word = Acknowledgement(
+                device="cam", epoch=receipt.epoch, since=position, upto=position, hash=receipt.hash, gaps=[]
+            )
             self.broker.publish(TOPICS.ack, sign(encode(word), self._key, TOPICS.ack), retain=True)
 
     def stop(self):

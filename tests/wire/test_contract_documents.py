@@ -14,7 +14,7 @@ from wire.schema import Acknowledgement
 WIRE = Path(schema.__file__).parent
 CDDL = (WIRE / "observation.cddl").read_text(encoding="utf-8")
 ASYNC = yaml.safe_load((WIRE / "asyncapi.yaml").read_text(encoding="utf-8"))
-ACK = Acknowledgement(device="cam-1", epoch=bytes(16), since=1, upto=9, gaps=[(2, 3)])
+ACK = Acknowledgement(device="cam-1", epoch=bytes(16), since=1, upto=9, hash=bytes(32), gaps=[(2, 3)])
 
 
 def rule(name):

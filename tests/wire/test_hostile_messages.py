@@ -25,7 +25,7 @@ def acknowledgements(draw):
     edges = sorted(draw(st.sets(positive, min_size=2, max_size=40)))
     inner = edges[1:-1]
     gaps = list(zip(inner[::2], inner[1::2], strict=False))
-    return Acknowledgement(device="cam-1", epoch=bytes(16), since=edges[0], upto=edges[-1], gaps=gaps)
+    return Acknowledgement(device="cam-1", epoch=bytes(16), since=edges[0], upto=edges[-1], hash=bytes(32), gaps=gaps)
 
 
 @given(acknowledgements())
