@@ -11,7 +11,7 @@ from wire.exit import Exit
 GROUP = "speckled.commands"
 BROKEN_PIPE = 128 + 13
 """What a shell calls the end by SIGPIPE."""
-ORDER = ("init", "run", "capture", "relay", "ledger", "card", "qrng", "collector", "compare")
+ORDER = ("init", "run", "capture", "relay", "ledger", "verify", "card", "qrng", "collector", "compare")
 
 
 def main() -> int:
@@ -80,6 +80,7 @@ _SUMMARY = {
     "capture": "the process that sees pixels and has no network",
     "relay": "the process that has the network and sees no pixels",
     "ledger": "show or verify the record of every charge",
+    "verify": "check a signed observation away from its device",
     "card": "what is promised at which distance and for how long",
     "qrng": "list, probe, test and commission entropy sources",
     "collector": "store what devices publish, acknowledge it, and show it",

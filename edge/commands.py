@@ -97,6 +97,13 @@ def card(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def verify(arguments: Sequence[str]) -> int:
+    """Check a signed observation away from its device."""
+    from edge.verify.command import main
+
+    return main(arguments)
+
+
 def _parse(name: str, about: str, arguments: Sequence[str], *, new_epoch: bool = False) -> argparse.Namespace:
     parser = argparse.ArgumentParser(f"speckled {name}", description=about)
     _config_option(parser)

@@ -54,6 +54,15 @@ def verify(envelope: bytes, key: Ed25519PublicKey, topic: str) -> bytes:
     return payload
 
 
+def unverified(envelope: bytes) -> bytes:
+    """The payload, whoever signed it: good for finding the key or the topic, and for nothing else.
+
+    Raises:
+        WireError: OVERSIZE, MALFORMED or NOT_DETERMINISTIC. Never anything else.
+    """
+    return _open(envelope)[1]
+
+
 def _open(envelope: bytes) -> tuple[bytes, bytes, bytes]:
     if len(envelope) > MAX_MESSAGE:
         raise WireError(WireReason.OVERSIZE, f"{len(envelope)} bytes")
