@@ -34,6 +34,7 @@ from audit.spread import compare_with_law
 from audit.terminal import Terminal
 from edge.privacy.ledger import Ledger
 from edge.privacy.sampling.law import Law
+from edge.privacy.terms import one_pair
 
 NAMES: Final = (
     "sensitivity",
@@ -250,8 +251,7 @@ def _exhaust(shape: Shape) -> Sensitivity:
             Path(folder) / "ledger",
             device="audit",
             configuration=bytes(32),
-            slope_max=Fraction(10**6),
-            frame_rate=Fraction(1),
+            terms=one_pair(Fraction(10**6), Fraction(1)),
             clock=lambda: 0,
         )
         try:

@@ -20,6 +20,7 @@ from edge.privacy.ledger import Ledger
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.noise import Noise
 from edge.privacy.sampling.sampler import Sampler
+from edge.privacy.terms import one_pair
 from edge.privacy.window import Window
 from edge.sources import EmulatedMicroRngSettings
 
@@ -52,15 +53,14 @@ class Daemon:
 
 
 @contextmanager
-def open_daemon(slope_max: Fraction) -> Iterator[Daemon]:
-    """A daemon whose ledger allows slopes up to `slope_max`."""
+def open_daemon(cost_max: Fraction) -> Iterator[Daemon]:
+    """A daemon whose ledger allows slopes up to `cost_max`."""
     with tempfile.TemporaryDirectory(prefix="audit-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
         ledger = Ledger(
             Path(folder) / "ledger",
             device="audit",
             configuration=bytes(32),
-            slope_max=slope_max,
-            frame_rate=Fraction(1),
+            terms=one_pair(cost_max, Fraction(1)),
             clock=lambda: time.time_ns() // 1_000_000,
         )
         pool = EntropyPool(make_qrng(EmulatedMicroRngSettings()), clock=time.monotonic)

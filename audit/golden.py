@@ -18,12 +18,12 @@ FRAMES = 36
 EXPECTED = {
     "Laplace samples": "2b855c2f2377bfb16a36f8a33ff6e764571d01ef2195da610bfd445ae4f2425f",
     "Gaussian samples": "a2c8b73cd2eb90ecfc91ee4e2306141ae72ef7b898744add9dee2c33c76849f2",
-    "ledger.jsonl": "fa2748bbc572592e7a3b4955a42459cadb6c9db241d691775c78042f20bb8dc5",
-    "ledger.jsonl.head": "77ad313a917d3677edb43046b595bfc3eb4494c745c2d77869773a3dd0e495f5",
-    "releases/state/000000000003.cbor": "94b533a5f6ddac15a2b7a1551f6a647b76cac34839827715bd022bf494d28967",
-    "releases/state/000000000004.cbor": "ae5b2661a7c547480b7de2d189de41e8a760c338de7bf7ddfde749867f76c97d",
-    "message 1": "ab0bf73617a143da433156f8d9ba39b6333cf80cb28872904c780a2ce8fa512c",
-    "message 2": "25a908214c2f59702101979380c090fd0d756fd8456a8a2fc88ecb94de5c8716",
+    "ledger.jsonl": "8c767affa1a2d7e49ae23829567ae52db6b1aa64df8410ca3a1fa5b73d143682",
+    "ledger.jsonl.head": "40dd67f92c619741df8df18655cf9b600e7c8a3e7e117fd4e506d7af862bfabc",
+    "releases/state/000000000003.cbor": "f655f6c3f32cfed172d78aad963c3a19b77ae843fb3a511666e2c6d1769f9dd1",
+    "releases/state/000000000004.cbor": "24ede1ee4ed1cc6a34c1e0afb52dadb7d49c6cc77321c0e9728394a7a383552d",
+    "message 1": "b918df27cfb89943b23f939b5f98ee8dafabce00095f2e1269a585b95914ec4e",
+    "message 2": "c19e40533ab21367d5dd0b7827884d784bb9f42660166da23890d895719e659c",
 }
 """SHA-256. Whoever changes the sampler, the window, the ledger's lines or the statement changes these knowingly."""
 

@@ -21,7 +21,8 @@ from edge.entropy import EntropyPool
 from edge.notify import Notifier
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger
-from edge.privacy.profiles import Plan, plan_for
+from edge.privacy.plan import Curve, Plan, plan_for
+from edge.privacy.profiles import named
 from edge.releases import ReleaseStore
 from wire.codec import decode
 from wire.cose import verify
@@ -128,7 +129,13 @@ class _Outgoing:
 def plan(tau: int | None) -> Plan:
     """Two levels, of 144 and 18 frames: `place` at a frame in ten minutes."""
     return plan_for(
-        "place", width=WIDTH, height=HEIGHT, max_value=255, frame_rate=Fraction(1, 600), lut="linear", tau=tau
+        named("place"),
+        width=WIDTH,
+        height=HEIGHT,
+        max_value=255,
+        frame_rate=Fraction(1, 600),
+        curve=Curve(),
+        tau=tau,
     )
 
 
@@ -153,8 +160,7 @@ def run(paint: Painter, frames: int, folder: Path, tau: int | None = None) -> Ru
         folder / "ledger.jsonl",
         device=TOPICS.device,
         configuration=bytes(32),
-        slope_max=promised.slope_total,
-        frame_rate=promised.frame_rate,
+        terms=promised.terms,
         clock=lambda: NOW_MS,
         speedup=10**15,
         make_epoch=lambda: bytes(range(16)),

@@ -8,7 +8,8 @@ from drivers.emulated.microrng import EmulatedMicroRng
 from drivers.qrng.microrng import MicroRng
 from edge.entropy import EntropyPool
 from edge.privacy.noise import Noise
-from edge.privacy.profiles import PROFILES, plan_for
+from edge.privacy.plan import Curve, plan_for
+from edge.privacy.profiles import PROFILES
 
 
 class _Counting:
@@ -35,7 +36,9 @@ def noise_costs() -> str:
     pool = EntropyPool(MicroRng(bus=EmulatedMicroRng()), clock=time.monotonic)
     pool.start()
     for name in PROFILES:
-        plan = plan_for(name, width=640, height=480, max_value=255, frame_rate=Fraction(1), lut="log", tau=32)
+        plan = plan_for(
+            PROFILES[name], width=640, height=480, max_value=255, frame_rate=Fraction(1), curve=Curve("log"), tau=32
+        )
         for level in plan.levels:
             mechanism = level.mechanism(None)
             counting = _Counting(pool)

@@ -20,7 +20,7 @@ from edge.memory import MemoryNotLockable, lock_memory
 from edge.notify import Notifier
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger
-from edge.privacy.profiles import plan_for
+from edge.promise import plan_of
 from edge.relay.link import CaptureLink
 from edge.releases import ReleaseStore
 from wire.keys import read_private_key
@@ -68,22 +68,13 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             )
         stack.callback(pool.stop)
         pool.start()
-        plan = plan_for(
-            settings.privacy.profile,
-            width=identity.width,
-            height=identity.height,
-            max_value=identity.max_value,
-            frame_rate=settings.privacy.frame_rate,
-            lut=settings.privacy.lut,
-            tau=settings.privacy.residual or None,
-        )
+        plan = plan_of(settings.privacy, width=identity.width, height=identity.height, max_value=identity.max_value)
         configuration = configuration_hash(settings)
         ledger = Ledger(
             ledger_path(settings),
             device=settings.device.id,
             configuration=configuration,
-            slope_max=plan.slope_total,
-            frame_rate=plan.frame_rate,
+            terms=plan.terms,
             clock=_wall_ms,
             speedup=settings.simulation.speedup,
             history=history.word,

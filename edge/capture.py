@@ -24,7 +24,7 @@ from edge.notify import Notifier
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger
 from edge.privacy.noise import Noise
-from edge.privacy.profiles import LevelPlan, Plan
+from edge.privacy.plan import LevelPlan, Plan
 from edge.privacy.statement import make_statement
 from edge.privacy.window import Release, Window
 from edge.releases import ReleaseStore

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,14 +9,15 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.errors import ConfigError, Reason
+from edge.promise import PrivacySettings, PromiseRefused, plan_of
 from edge.sources import DiscoverSettings, EntropySettings, QrngSettings, absolute, absolute_source
 from wire.options import BrokerOptions
 from wire.schema import DeviceId
-from wire.settings import SettingsError, read_settings
+from wire.settings import SettingsError, read_settings, where
 from wire.topics import ROOT_PATTERN
 
-Size = Annotated[int, Meta(ge=16, le=8192)]
-Rate = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(/[0-9]{1,9}|\.[0-9]{1,9})?$")]
+LARGEST = 8192
+Size = Annotated[int, Meta(ge=16, le=LARGEST)]
 
 
 class DeviceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -80,21 +80,6 @@ class SyntheticSettings(
 CameraSettings = Picamera2Settings | OpenCvSettings | FolderSettings | SyntheticSettings
 
 
-class PrivacySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is promised. `residual` is τ in grey levels, 0 for absolute windows only."""
-
-    profile: str = "place"
-    frames_per_second: Rate = "1"
-    lut: Literal["linear", "log"] = "log"
-    residual: Annotated[int, Meta(ge=0, le=127)] = 32
-    fuse: Annotated[int, Meta(ge=1, le=64)] = 1
-
-    @property
-    def frame_rate(self) -> Fraction:
-        """Frames per second at most, exact."""
-        return Fraction(self.frames_per_second)
-
-
 class CaptureSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where capture keeps its ledger and its past releases, and how many of those."""
 
@@ -149,26 +134,26 @@ def load(path: Path) -> Settings:
         settings = read_settings(path, Settings)
     except SettingsError as error:
         raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
-    if not _is_rate(settings.privacy.frames_per_second):
-        raise ConfigError(
-            Reason.CONFIG,
-            f"{path}: frames_per_second is not a rate above zero - at `$.privacy`",
-            'give a rate such as "1" or "1/600"',
-        )
+    _check_promise(path, settings)
     if settings.privacy.fuse > settings.capture.keep_releases:
         raise ConfigError(
             Reason.CONFIG,
-            f"{path}: more releases are fused than kept - at `$.capture.keep_releases`",
+            f"{where(path, 'capture.keep_releases')}: more releases are fused than kept - at `$.capture.keep_releases`",
             "keep at least as many as `fuse` says",
         )
     return _absolute(settings, path.resolve().parent)
 
 
-def _is_rate(text: str) -> bool:
+def _check_promise(path: Path, settings: Settings) -> None:
+    """Whether the promise can be kept, as far as that is known before the camera tells how large its frames are."""
+    camera = settings.camera
+    width, height = getattr(camera, "width", None) or LARGEST, getattr(camera, "height", None) or LARGEST
     try:
-        return Fraction(text) > 0
-    except ZeroDivisionError:
-        return False
+        plan_of(settings.privacy, width=width, height=height, max_value=255)
+    except PromiseRefused as refused:
+        place = f"privacy.{refused.key}"
+        detail = f"{where(path, place)}: {refused.detail} - at `$.{place}`"
+        raise ConfigError(Reason.CONFIG, detail, refused.remedy) from None
 
 
 def configuration_hash(settings: Settings) -> bytes:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from wire import loss
 from wire.errors import WireError, WireReason
 from wire.schema import Observation
 
@@ -22,13 +23,18 @@ def check(observation: Observation) -> None:
     """
     statement, features = observation.statement, observation.features
     unit, entropy = statement.unit, statement.entropy
+    noise, gaussian = statement.mechanism, statement.mechanism == "discrete-gaussian"
+    if not (0 < statement.delta < 1 if gaussian else statement.delta == 0) or statement.slope <= 0:
+        raise WireError(WireReason.SCHEMA, "statement.delta or statement.slope is out of range for its mechanism")
+    cost = loss.cost(noise, statement.slope, unit, statement.cell, statement.frames)
     rules = {
         "statement.frame_rate": statement.frame_rate > 0,
         "statement.unit.frames": unit.frames == max(1, math.ceil(unit.seconds * statement.frame_rate)),
         "statement.slope": statement.slope * statement.scale == statement.lut.range,
-        "statement.slope_total": statement.slope <= statement.slope_total,
-        "statement.epsilon_level": statement.epsilon_level == statement.slope * unit.exposure,
-        "statement.epsilon": statement.epsilon == statement.slope_total * unit.exposure,
+        "statement.cost_total": cost <= statement.cost_total,
+        "statement.epsilon_level": statement.epsilon_level == loss.epsilon(noise, cost, unit, statement.delta),
+        "statement.rho": statement.rho == (loss.zcdp(statement.cost_total, unit) if gaussian else 0),
+        "statement.epsilon": statement.epsilon == loss.epsilon(noise, statement.cost_total, unit, statement.delta),
         "statement.rows": statement.rows * statement.cell <= features.height,
         "statement.columns": statement.columns * statement.cell <= features.width,
         "statement.entropy.credit": 0 <= entropy.credit <= entropy.sample_bits,

@@ -77,9 +77,12 @@ class Unit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Lut(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The public integer function applied to each pixel. `parameter` is `a` of log and τ of residual, else 0."""
+    """The public integer function applied to each pixel.
 
-    name: Literal["linear", "log", "residual"]
+    parameter: the offset of log, the lower bound of clip, τ of residual, 0 of linear.
+    """
+
+    name: Literal["linear", "log", "clip", "residual"]
     range: Positive
     parameter: Count
 
@@ -115,21 +118,24 @@ class Entropy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Statement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The privacy statement: everything needed to recompute ε, as exact numbers.
 
-    `slope` is λ = range / scale of this window, the loss per (pixel, frame) pair; `slope_total` adds the slopes
-    of all levels that share the camera's frames. `epsilon_level` = slope · unit.exposure; `epsilon` =
-    slope_total · unit.exposure. `simulated` is true where camera, entropy or time was not real.
+    `slope` is λ = range / scale of this window. `cost_total` is what each frame costs at most, over all levels that
+    share it, and `epsilon` what follows for the unit; `epsilon_level` is the same for this level alone. With Laplace
+    noise a window costs its slope, ε is cost_total · unit.exposure, and `rho` and `delta` are 0. With Gaussian noise
+    `rho` is that of zCDP, and ε holds together with `delta`. `wire.loss` has the rules for both. `simulated` is true
+    where camera, entropy or time was not real.
     """
 
     mode: Literal["speckle"]
     guarantee: Guarantee
-    mechanism: Literal["discrete-laplace"]
+    mechanism: Literal["discrete-laplace", "discrete-gaussian"]
     profile: Name
     unit: Unit
     epsilon: Fraction
     epsilon_level: Fraction
-    delta: Literal[0]
+    delta: Fraction
+    rho: Fraction
     slope: Fraction
-    slope_total: Fraction
+    cost_total: Fraction
     scale: Positive
     lut: Lut
     frames: Positive

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from wire.exit import Exit
+from wire.lines import line_of
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -30,12 +31,7 @@ def read_settings(path: Path, kind: type[T]) -> T:
     Raises:
         SettingsError: the file is missing, unreadable, not TOML, or does not fit the struct.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}", "name a readable settings file") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"{path}: not a text file", "name a TOML file in UTF-8") from None
+    text = _read(path)
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -43,7 +39,28 @@ def read_settings(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.convert(tree, kind)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {error}", _remedy(str(error), kind)) from None
+        raise SettingsError(f"{_where(path, text, str(error))}: {error}", _remedy(str(error), kind)) from None
+
+
+def where(path: Path, place: str) -> str:
+    """`path:line` of a key such as `privacy.custom.levels[1].cell`, in a file that was read."""
+    return _where(path, _read(path), f" - at `$.{place}`")
+
+
+def _where(path: Path, text: str, message: str) -> str:
+    what, _, place = message.partition(" - at `$")
+    unknown = re.match(r"Object contains unknown field `(.+?)`", what)
+    line = line_of(text, place.strip("`.") + (f".{unknown[1]}" if unknown else ""))
+    return str(path) if line is None else f"{path}:{line}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}", "name a readable settings file") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: not a text file", "name a TOML file in UTF-8") from None
 
 
 def _remedy(message: str, kind: type[msgspec.Struct]) -> str:

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+import msgspec
+
 from edge.card.events import CAR, EVENTS, FACE, STANDING, WALKING, Cost, Event, cost_of
 from edge.card.geometry import PinholeCamera
 from edge.card.table import LIMITS, Row, nearest, rows
 from edge.config import OpenCvSettings, Picamera2Settings, Settings, SyntheticSettings
 from edge.errors import ConfigError, Reason
-from edge.privacy.profiles import Plan, plan_for
+from edge.promise import plan_of
 from wire.schema import Unit
 
 LUMA_RIM: Final = 28
@@ -50,7 +52,8 @@ class Card:
     profile: str
     unit: Unit
     epsilon: Fraction
-    slope_total: Fraction
+    delta: Fraction
+    cost_total: Fraction
     frame_rate: Fraction
     camera: PinholeCamera
     assumptions: tuple[str, ...]
@@ -72,35 +75,25 @@ def make_card(settings: Settings, options: Options) -> Card:
     """
     width, height = _frame(settings, options)
     camera = PinholeCamera(width, height, options.lens, options.mounted, options.tilt, _rim(settings, options))
-    profile = options.profile or settings.privacy.profile
-    plans = [_plan(settings, profile, camera, value) for value in _max_values(settings)]
-    plan = max(plans, key=lambda plan: plan.slope_total)
-    rate, slope = plan.frame_rate, plan.slope_total
-    presence = plan.unit.visits * plan.unit.frames
+    privacy = settings.privacy
+    if options.profile:
+        privacy = msgspec.structs.replace(privacy, profile=options.profile)
+    plans = [plan_of(privacy, width=width, height=height, max_value=max_value) for max_value in _max_values(settings)]
+    plan = max(plans, key=lambda plan: plan.cost_total)
+    unit = plan.unit
     return Card(
         device=settings.device.id,
-        profile=profile,
+        profile=plan.profile,
         unit=plan.unit,
         epsilon=plan.epsilon,
-        slope_total=slope,
-        frame_rate=rate,
+        delta=plan.delta,
+        cost_total=plan.cost_total,
+        frame_rate=plan.frame_rate,
         camera=camera,
         assumptions=_assumptions(settings, options, camera),
-        events=tuple((event, cost_of(event, camera, frame_rate=rate, slope_total=slope)) for event in EVENTS),
-        rows=rows(camera, frame_rate=rate, slope_total=slope),
-        borders=tuple((limit, nearest(camera, limit, frames=presence, slope_total=slope)) for limit in LIMITS),
-    )
-
-
-def _plan(settings: Settings, profile: str, camera: PinholeCamera, max_value: int) -> Plan:
-    return plan_for(
-        profile,
-        width=camera.width,
-        height=camera.height,
-        max_value=max_value,
-        frame_rate=settings.privacy.frame_rate,
-        lut=settings.privacy.lut,
-        tau=settings.privacy.residual or None,
+        events=tuple((event, cost_of(event, camera, plan)) for event in EVENTS),
+        rows=rows(camera, plan),
+        borders=tuple((limit, nearest(camera, limit, plan, times=unit.visits, frames=unit.frames)) for limit in LIMITS),
     )
 
 

@@ -6,7 +6,9 @@ from fractions import Fraction
 from typing import Final
 
 from edge.card.geometry import PinholeCamera, Thing, pixels
+from edge.privacy.plan import Plan
 from edge.privacy.profiles import DAY, HOUR, MINUTE
+from wire.schema import Unit
 
 STANDING: Final = Thing(across=0.5, tall=1.8)
 WALKING: Final = Thing(across=0.8, tall=1.8)
@@ -40,7 +42,7 @@ EVENTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """exposure: E in (pixel, frame) pairs, the largest that it can be. epsilon: λ_total · E."""
+    """exposure: E in (pixel, frame) pairs, the largest that it can be. epsilon: of the plan."""
 
     pixels: int
     frames: int
@@ -53,11 +55,16 @@ def frames_of(seconds: int, frame_rate: Fraction) -> int:
     return max(1, math.ceil(seconds * frame_rate))
 
 
-def cost_of(event: Event, camera: PinholeCamera, *, frame_rate: Fraction, slope_total: Fraction) -> Cost:
+def cost_of(event: Event, camera: PinholeCamera, plan: Plan) -> Cost:
     """What everything published, for ever, can tell of an event at most."""
     covered = camera.width * camera.height
     if event.thing is not None:
         covered = pixels(camera, event.thing, event.distance)
-    frames = event.times * frames_of(event.seconds, frame_rate)
-    exposure = covered * frames
-    return Cost(covered, frames, exposure, slope_total * exposure)
+    each = frames_of(event.seconds, plan.frame_rate)
+    epsilon = epsilon_of(plan, event.times, each, covered)
+    return Cost(covered, event.times * each, covered * event.times * each, epsilon)
+
+
+def epsilon_of(plan: Plan, times: int, frames: int, covered: int) -> Fraction:
+    """ε of being seen `times` times, in so many frames each, with so many pixels."""
+    return plan.epsilon_of(Unit(visits=times, seconds=0, frames=frames, pixels=covered)) if covered else Fraction(0)

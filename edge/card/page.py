@@ -153,7 +153,7 @@ def _grid_row(row: Row) -> str:
 def _exactly(card: Card) -> str:
     unit = card.unit
     return (
-        f"<p>λ<sub>total</sub> = {card.slope_total} for each (pixel, frame) pair. The unit has "
+        f"<p>λ<sub>total</sub> = {card.cost_total} for each (pixel, frame) pair. The unit has "
         f"E<sub>0</sub> = {unit.visits} · {unit.frames} · {unit.pixels} = {_grouped(unit.exposure)} pairs "
         f"(visits · frames · pixels), hence ε = λ<sub>total</sub> · E<sub>0</sub> = {card.epsilon}. Pixels are upper "
         "bounds from the geometry above, in whole pixels; E and ε are computed in whole numbers and fractions, and "

@@ -1,12 +1,12 @@
 """ε of a standing person by distance and time, and from which distance on it stays below a limit."""
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from edge.card.events import STANDING, Event, cost_of, frames_of
+from edge.card.events import STANDING, Event, cost_of, epsilon_of, frames_of
 from edge.card.geometry import PinholeCamera, pixels
+from edge.privacy.plan import Plan
 from edge.privacy.profiles import DAY, HOUR, MINUTE
 
 DISTANCES: Final = (2.0, 3.0, 5.0, 8.0, 13.5, 20.0, 30.0, 50.0)
@@ -26,34 +26,37 @@ class Row:
     nearest: float | None
 
 
-def rows(camera: PinholeCamera, *, frame_rate: Fraction, slope_total: Fraction) -> tuple[Row, ...]:
+def rows(camera: PinholeCamera, plan: Plan) -> tuple[Row, ...]:
     """One for each of DURATIONS."""
 
     def epsilon(distance: float, seconds: int) -> Fraction:
         event = Event("a person stands", STANDING, distance, seconds)
-        return cost_of(event, camera, frame_rate=frame_rate, slope_total=slope_total).epsilon
+        return cost_of(event, camera, plan).epsilon
 
     return tuple(
         Row(
             seconds,
             tuple(epsilon(distance, seconds) for distance in DISTANCES),
-            nearest(camera, Fraction(1), frames=frames_of(seconds, frame_rate), slope_total=slope_total),
+            nearest(camera, Fraction(1), plan, times=1, frames=frames_of(seconds, plan.frame_rate)),
         )
         for seconds in DURATIONS
     )
 
 
-def nearest(camera: PinholeCamera, limit: Fraction, *, frames: int, slope_total: Fraction) -> float | None:
-    """The distance in metres, rounded up to 0.1, from which a standing person has ε ≤ limit for so many frames.
+def nearest(camera: PinholeCamera, limit: Fraction, plan: Plan, *, times: int, frames: int) -> float | None:
+    """The distance in metres, rounded up to 0.1, from which a standing person has ε ≤ limit who is seen so often.
 
     Returns:
         None where that is not so within FARTHEST.
     """
-    allowed = math.floor(limit / (slope_total * frames))
+
+    def allowed(tenths: int) -> bool:
+        return epsilon_of(plan, times, frames, pixels(camera, STANDING, tenths / 10)) <= limit
+
     low, high = -1, round(FARTHEST * 10)
-    if pixels(camera, STANDING, high / 10) > allowed:
+    if not allowed(high):
         return None
     while high - low > 1:  # pixels never grow with the distance
         middle = (low + high) // 2
-        low, high = (low, middle) if pixels(camera, STANDING, middle / 10) <= allowed else (middle, high)
+        low, high = (low, middle) if allowed(middle) else (middle, high)
     return high / 10

@@ -55,7 +55,7 @@ def document(card: Card) -> dict[str, Any]:
         "profile": card.profile,
         "unit": {"visits": unit.visits, "seconds": unit.seconds, "frames": unit.frames, "pixels": unit.pixels},
         "epsilon": str(card.epsilon),
-        "slope_total": str(card.slope_total),
+        "cost_total": str(card.cost_total),
         "frames_per_second": str(card.frame_rate),
         "camera": {
             "width": camera.width,

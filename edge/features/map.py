@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.features.denoise import denoise
-from edge.privacy.lut import LogLut, ResidualLut
+from edge.privacy.lut import ClipLut, LogLut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.window import Release
 from wire.schema import MAX_FUSED
@@ -137,7 +137,7 @@ def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism, reference
     lut = mechanism.lut
     pixels = mechanism.frames * mechanism.cell**2
     mean = sums / pixels
-    noise = laplace_sd(mechanism.scale) / pixels
+    noise = noise_sd(mechanism) / pixels
     to_grey = FULL / lut.max_value
     if isinstance(lut, ResidualLut):
         tau = lut.range / 2
@@ -150,7 +150,8 @@ def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism, reference
     if isinstance(lut, LogLut):
         grey, slope = undo_log(mean, lut.range, lut.offset, lut.max_value)
         return Estimate(position, grey * to_grey, noise * slope * to_grey, contradicts=False)
-    return Estimate(position, mean * to_grey, noise * to_grey, contradicts=False)
+    low = lut.low if isinstance(lut, ClipLut) else 0
+    return Estimate(position, (low + mean) * to_grey, noise * to_grey, contradicts=False)
 
 
 def undo_log(mean: NDArray[np.float64], top: int, offset: int, max_value: int) -> tuple[NDArray[np.float64], float]:
@@ -169,6 +170,11 @@ def average(estimates: Sequence[Estimate]) -> tuple[NDArray[np.float64], float]:
     total = float(weights.sum())
     stack = np.stack([e.grey for e in estimates])
     return np.tensordot(weights / total, stack, axes=1), total**-0.5
+
+
+def noise_sd(mechanism: Mechanism) -> float:
+    """Standard deviation of the noise of one cell's sum; that of Gaussian noise is below its scale."""
+    return float(mechanism.scale) if mechanism.noise == "discrete-gaussian" else laplace_sd(mechanism.scale)
 
 
 def laplace_sd(scale: int) -> float:

@@ -9,20 +9,20 @@ from edge.errors import LedgerError, Reason
 
 @dataclass(slots=True)
 class Account:
-    """Which frames are spoken for, and with which slopes.
+    """Which frames are spoken for, and at which cost.
 
     `floor`: the first frame that windows of this run may use: frames of windows that a restart has lost are not used
     again, as nobody can say what they were.
     """
 
-    slope_max: Fraction
+    cost_max: Fraction
     floor: int = 0
     newest: int = 0
     ends: dict[str, int] = field(default_factory=dict)
     running: list[tuple[int, Fraction]] = field(default_factory=list)
 
-    def admit(self, level: str, first: int, frames: int, slope: Fraction) -> None:
-        """Check that a window may use frames first .. first + frames - 1 with this slope.
+    def admit(self, level: str, first: int, frames: int, cost: Fraction) -> None:
+        """Check that a window may use frames first .. first + frames - 1 at this cost each.
 
         Windows open in the order of their first frames, so all that overlap the new one do so at its first frame, and
         the sum there is the largest of any frame in it.
@@ -36,18 +36,18 @@ class Account:
                 f"level {level} would use frame {first} again",
                 "open each window at the frame after those that are charged",
             )
-        total = slope + sum((other for end, other in self.running if end > first), Fraction(0))
-        if frames < 1 or slope <= 0 or total > self.slope_max:
+        total = cost + sum((other for end, other in self.running if end > first), Fraction(0))
+        if frames < 1 or cost <= 0 or total > self.cost_max:
             raise LedgerError(
                 Reason.LEDGER_OVERSPENT,
-                f"level {level} would bring frame {first} to a slope of {total}, above {self.slope_max}",
+                f"level {level} would bring frame {first} to a cost of {total}, above {self.cost_max}",
                 "use a profile whose levels add up to what the ledger was opened for",
             )
 
-    def enter(self, level: str, first: int, frames: int, slope: Fraction) -> None:
+    def enter(self, level: str, first: int, frames: int, cost: Fraction) -> None:
         """Count a window that was charged."""
         self.running = [(end, other) for end, other in self.running if end > first]
-        self.running.append((first + frames, slope))
+        self.running.append((first + frames, cost))
         self.ends[level] = first + frames
         self.newest = first
 
@@ -67,6 +67,6 @@ class Account:
         return max(self.ends.values(), default=self.floor)
 
 
-def resume(slope_max: Fraction, charged: Iterable[tuple[int, int]]) -> Account:
+def resume(cost_max: Fraction, charged: Iterable[tuple[int, int]]) -> Account:
     """The account after a restart. `charged`: (first frame, frames) of every charge there ever was."""
-    return Account(slope_max, floor=max((first + frames for first, frames in charged), default=0))
+    return Account(cost_max, floor=max((first + frames for first, frames in charged), default=0))

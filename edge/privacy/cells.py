@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.privacy.byte_rows import ByteRows, fits_bytes
-from edge.privacy.lut import LogLut, Lut, ResidualLut
+from edge.privacy.lut import ClipLut, LogLut, Lut, ResidualLut
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 Integers = NDArray[np.integer]
@@ -103,14 +103,19 @@ class _StripRows:
         self._totals.fill(0)
 
 
-class _Linear:
-    def __init__(self, max_value: int, cell: int, width: int) -> None:
-        self._max_value = max_value
-        self.buffer: Integers = np.zeros((cell, width), _holding(max(np.iinfo(np.uint16).max, max_value * cell)))
+class _Clip:
+    """The linear LUT too, which clips to 0..max_value."""
+
+    def __init__(self, low: int, high: int, cell: int, width: int) -> None:
+        self._low, self._high = low, high
+        largest = max(np.iinfo(np.uint16).max, (high - low) * cell)
+        self.buffer: Integers = np.zeros((cell, width), _holding(largest))
 
     def load(self, strip: Plane, row: int) -> None:  # noqa: ARG002 - every row has the same LUT
         np.copyto(self.buffer, strip)
-        np.minimum(self.buffer, self._max_value, out=self.buffer)
+        np.minimum(self.buffer, self._high, out=self.buffer)
+        np.maximum(self.buffer, self._low, out=self.buffer)
+        np.subtract(self.buffer, self._low, out=self.buffer)
 
     def wipe(self) -> None:
         self.buffer.fill(0)
@@ -157,7 +162,8 @@ def _strip_map(lut: Lut, cell: int, columns: int) -> StripMap:
         return _Residual(lut, cell, columns * cell)
     if isinstance(lut, LogLut):
         return _Log(lut, cell, columns * cell)
-    return _Linear(lut.max_value, cell, columns * cell)
+    low, high = (lut.low, lut.high) if isinstance(lut, ClipLut) else (0, lut.max_value)
+    return _Clip(low, high, cell, columns * cell)
 
 
 def _check_grid(lut: Lut, rows: int, columns: int) -> None:

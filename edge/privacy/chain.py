@@ -22,17 +22,20 @@ GENESIS: Final = bytes(32)
 MAX_LINE: Final = 4096
 FIELDS: Final = {
     "epoch": frozenset(
-        {"kind", "position", "time", "epoch", "device", "configuration", "slope_max", "frame_rate", "hash"}
+        {
+            "kind", "position", "time", "epoch", "device", "configuration", "noise", "visits", "visit_seconds",
+            "visit_frames", "pixels", "cost_max", "frame_rate", "hash",
+        }
     ),
     "charge": frozenset(
         {
-            "kind", "position", "time", "epoch", "level", "lut", "parameter", "range", "scale", "slope",
+            "kind", "position", "time", "epoch", "level", "lut", "parameter", "range", "scale", "slope", "cost",
             "first_frame", "frames", "cell", "rows", "columns", "hash",
         }
     ),
 }  # fmt: skip
-RATIONALS: Final = ("slope_max", "frame_rate", "slope")
-TEXTS: Final = ("kind", "epoch", "device", "configuration", "level", "lut", "hash", *RATIONALS)
+RATIONALS: Final = ("cost_max", "frame_rate", "slope", "cost")
+TEXTS: Final = ("kind", "epoch", "device", "configuration", "level", "noise", "lut", "hash", *RATIONALS)
 
 
 class LedgerNotWritable(LedgerError):

@@ -8,26 +8,27 @@ from itertools import pairwise
 from edge.errors import LedgerError, Reason
 from edge.privacy.account import Account
 from edge.privacy.chain import Entry, parse_ratio
+from edge.privacy.terms import Terms, read_terms
+from wire import loss
 
 
 @dataclass(frozen=True, slots=True)
 class EpochSum:
     """What one epoch of a ledger holds.
 
-    name: in hexadecimal. first, last: positions of its entries. charges: for each level. frames: numbers of the frames
-    that its windows may have used, first and one past the last. slope: the largest sum of slopes over any frame, at
-    most slope_max. begun, newest: Unix time in ms of its first and its newest entry.
+    name: in hexadecimal. terms: what it promises. first, last: positions of its entries. charges: for each level.
+    frames: numbers of the frames that its windows may have used, first and one past the last. cost: the largest sum of
+    costs over any frame, at most that of the terms. begun, newest: Unix time in ms of its first and its newest entry.
     """
 
     name: str
     device: str
-    slope_max: Fraction
-    frame_rate: Fraction
+    terms: Terms
     first: int
     last: int
     charges: dict[str, int]
     frames: tuple[int, int]
-    slope: Fraction
+    cost: Fraction
     begun: int
     newest: int
 
@@ -58,32 +59,37 @@ def examine(entries: Sequence[Entry], name: str) -> list[EpochSum]:
 
 def _examine_epoch(entries: Sequence[Entry], floor: int, name: str) -> EpochSum:
     head, charged = entries[0], entries[1:]
-    account = Account(parse_ratio(head["slope_max"]), floor=floor)
+    try:
+        terms = read_terms(head)
+    except ValueError:
+        raise _wrong(name, head["position"], "its terms are none") from None
+    account = Account(terms.cost_max, floor=floor)
     counts: dict[str, int] = {}
     largest = Fraction(0)
     for entry in charged:
-        slope = parse_ratio(entry["slope"])
+        slope, cost = parse_ratio(entry["slope"]), parse_ratio(entry["cost"])
         if entry["epoch"] != head["epoch"]:
             raise _wrong(name, entry["position"], "it names another epoch")
         if slope * entry["scale"] != entry["range"]:
             raise _wrong(name, entry["position"], "its slope is not range / scale")
+        if cost != loss.cost(terms.noise, slope, terms.unit, entry["cell"], entry["frames"]):
+            raise _wrong(name, entry["position"], "its cost does not follow from its slope")
         try:
-            account.admit(entry["level"], entry["first_frame"], entry["frames"], slope)
+            account.admit(entry["level"], entry["first_frame"], entry["frames"], cost)
         except LedgerError as error:
             raise _wrong(name, entry["position"], error.detail) from None
-        account.enter(entry["level"], entry["first_frame"], entry["frames"], slope)
+        account.enter(entry["level"], entry["first_frame"], entry["frames"], cost)
         counts[entry["level"]] = counts.get(entry["level"], 0) + 1
         largest = max(largest, sum((other for _, other in account.running), Fraction(0)))
     return EpochSum(
         name=head["epoch"],
         device=head["device"],
-        slope_max=account.slope_max,
-        frame_rate=parse_ratio(head["frame_rate"]),
+        terms=terms,
         first=head["position"],
         last=entries[-1]["position"],
         charges=counts,
         frames=(charged[0]["first_frame"] if charged else floor, account.next_frame),
-        slope=largest,
+        cost=largest,
         begun=head["time"],
         newest=max(entry["time"] for entry in entries),
     )

@@ -19,6 +19,7 @@ from edge.privacy.head import HeadFile, Mark, open_head
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.receipt import Charge, Receipt, make_receipt
 from edge.privacy.spacing import Spacing
+from edge.privacy.terms import Terms, write_terms
 from wire.exit import Exit
 
 __all__ = ["Ledger", "Receipt", "read_entries"]
@@ -64,8 +65,7 @@ class Ledger:
         *,
         device: str,
         configuration: bytes,
-        slope_max: Fraction,
-        frame_rate: Fraction,
+        terms: Terms,
         clock: Callable[[], int],
         monotonic: Callable[[], int] = time.monotonic_ns,
         speedup: int = 1,
@@ -81,8 +81,7 @@ class Ledger:
             path: the file; its directory exists.
             device: the device's id.
             configuration: 32 bytes; another value than the epoch's needs `new_epoch`.
-            slope_max: λ_max, which the slopes of all windows over one frame never pass.
-            frame_rate: frames per second at most.
+            terms: what the epoch promises; other terms than its own need `new_epoch`.
             clock: Unix time in ms.
             monotonic: ns that only grow, by which frames are kept apart.
             speedup: how many times faster than life the frames of a simulated camera may come.
@@ -96,6 +95,7 @@ class Ledger:
                 LEDGER_IO.
         """
         self._path = path
+        self._terms = terms
         self._clock = clock
         self._history = history
         self._head: HeadFile | None = None
@@ -107,18 +107,13 @@ class Ledger:
             self._hashes = [bytes.fromhex(entry["hash"]) for entry in entries]
             self._newest_time = _newest_time(entries)
             self._account = resume(
-                slope_max, ((e["first_frame"], e["frames"]) for e in entries if e["kind"] == "charge")
+                terms.cost_max, ((e["first_frame"], e["frames"]) for e in entries if e["kind"] == "charge")
             )
-            self._spacing = Spacing(frame_rate * speedup, monotonic, resumed=self._account.next_frame > 0)
+            self._spacing = Spacing(terms.frame_rate * speedup, monotonic, resumed=self._account.next_frame > 0)
             self._open_head(new_epoch=new_epoch)
             self._cut()
-            terms = {
-                "device": device,
-                "configuration": configuration.hex(),
-                "slope_max": ratio(slope_max),
-                "frame_rate": ratio(frame_rate),
-            }
-            self._epoch = self._enter_epoch(entries, terms, make_epoch, new_epoch=new_epoch)
+            promised = {"device": device, "configuration": configuration.hex(), **write_terms(terms)}
+            self._epoch = self._enter_epoch(entries, promised, make_epoch, new_epoch=new_epoch)
         except BaseException:  # whatever is wrong with the file, the next attempt may lock it
             self.close()
             raise
@@ -129,9 +124,9 @@ class Ledger:
         return self._epoch
 
     @property
-    def slope_max(self) -> Fraction:
-        """λ_max of this epoch."""
-        return self._account.slope_max
+    def cost_max(self) -> Fraction:
+        """What the windows of this epoch that use one frame may cost it together."""
+        return self._terms.cost_max
 
     @property
     def next_frame(self) -> int:
@@ -179,8 +174,14 @@ class Ledger:
         word = self._history()
         if word is not None:
             self.recognise(word)
-        slope = mechanism.slope
-        self._account.admit(level, first_frame, mechanism.frames, slope)
+        if mechanism.noise != self._terms.noise:
+            raise LedgerError(
+                Reason.LEDGER_CHANGED,
+                f"level {level} has {mechanism.noise} noise, and the epoch counts {self._terms.noise}",
+                "use a profile with one kind of noise",
+            )
+        cost = mechanism.cost(self._terms.unit)
+        self._account.admit(level, first_frame, mechanism.frames, cost)
         lut = mechanism.lut.spec
         previous = self._previous
         position = self._append(
@@ -192,7 +193,8 @@ class Ledger:
                 "parameter": lut.parameter,
                 "range": lut.range,
                 "scale": mechanism.scale,
-                "slope": ratio(slope),
+                "slope": ratio(mechanism.slope),
+                "cost": ratio(cost),
                 "first_frame": first_frame,
                 "frames": mechanism.frames,
                 "cell": mechanism.cell,
@@ -200,7 +202,7 @@ class Ledger:
                 "columns": mechanism.columns,
             }
         )
-        self._account.enter(level, first_frame, mechanism.frames, slope)
+        self._account.enter(level, first_frame, mechanism.frames, cost)
         return make_receipt(
             Charge(
                 level=level,
@@ -237,7 +239,7 @@ class Ledger:
             raise LedgerNotWritable(Reason.LEDGER_IO, f"{self._path}: {error.strerror}", _ROOM) from None
 
     def _enter_epoch(
-        self, entries: list[Entry], terms: dict[str, str], make_epoch: Callable[[], bytes], *, new_epoch: bool
+        self, entries: list[Entry], terms: Entry, make_epoch: Callable[[], bytes], *, new_epoch: bool
     ) -> bytes:
         """Go on with the last epoch where its terms are ours, else begin one where that is asked for."""
         last = next((entry for entry in reversed(entries) if entry["kind"] == "epoch"), None)

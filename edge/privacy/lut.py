@@ -40,6 +40,36 @@ class LinearLut:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipLut:
+    """min(max(x, low), high) - low: range high - low. Adds light itself, of a part of the range that is public.
+
+    What is darker than `low` or brighter than `high` counts as them; the smaller range takes less noise.
+    """
+
+    max_value: int
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where 0 ≤ low < high ≤ max_value ≤ 65535 does not hold."""
+        _check_max_value(self.max_value)
+        if not 0 <= self.low < self.high <= self.max_value:
+            raise ValueError(
+                f"the bounds of a clipped table are {self.low} and {self.high}, not in 0..{self.max_value}"
+            )
+
+    @property
+    def range(self) -> int:
+        """R, the most that one pixel can change a sum by."""
+        return self.high - self.low
+
+    @property
+    def spec(self) -> schema.Lut:
+        """What the privacy statement says of this LUT."""
+        return schema.Lut(name="clip", range=self.range, parameter=self.low)
+
+
+@dataclass(frozen=True, slots=True)
 class LogLut:
     """The nearest integer to 1023 · ln(1 + x/offset) / ln(1 + max_value/offset): range 1023.
 
@@ -114,7 +144,8 @@ class ResidualLut:
         return schema.Lut(name="residual", range=self.range, parameter=self.tau)
 
 
-Lut = LinearLut | LogLut | ResidualLut
+AbsoluteLut = LinearLut | ClipLut | LogLut
+Lut = AbsoluteLut | ResidualLut
 
 
 @lru_cache(maxsize=8)

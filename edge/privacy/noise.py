@@ -1,4 +1,3 @@
-from fractions import Fraction
 from typing import NoReturn, Protocol
 
 import numpy as np
@@ -8,7 +7,6 @@ from edge.errors import PrivacyError, Reason, SecretError
 from edge.privacy.bits import BitSource
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.sampling.allotment import allotment
-from edge.privacy.sampling.law import Laplace
 from edge.privacy.sampling.sampler import Sampler
 
 _DRAW = object()
@@ -28,37 +26,35 @@ class Noise:
     It is secret until the release, which it is part of: it cannot be copied, pickled or printed.
     """
 
-    __slots__ = ("_values", "columns", "rows", "scale")
+    __slots__ = ("_mechanism", "_values")
 
-    def __init__(self, values: NDArray[np.int64], scale: int, token: object) -> None:
+    def __init__(self, values: NDArray[np.int64], mechanism: Mechanism, token: object) -> None:
         """Raises PrivacyError(SPENT) unless `draw` is the maker."""
         if token is not _DRAW:
             raise PrivacyError(Reason.SPENT, "noise is drawn, not made", "use Noise.draw")
-        self.rows, self.columns = values.shape
-        self.scale = scale
+        self._mechanism = mechanism
         self._values: NDArray[np.int64] | None = values
 
     @classmethod
     def draw(cls, mechanism: Mechanism, pool: Pool) -> "Noise":
-        """One sample for each cell of the mechanism's grid, independent, with its scale.
+        """One sample of the mechanism's law for each cell of its grid, independent.
 
-        The pool is asked for an allotment that follows from grid and scale, so how much entropy a window takes says
+        The pool is asked for an allotment that follows from grid and law, so how much entropy a window takes says
         nothing of its noise. Values are kept modulo 2^64: so is the release, and a function of a private value is
         private. Raises what the pool raises, and then nothing that was drawn survives in a buffer.
         """
         cells = mechanism.rows * mechanism.columns
-        sampler = Sampler(Laplace(Fraction(mechanism.scale)))
+        sampler = Sampler(mechanism.law)
         source = BitSource(pool.take, allotment(sampler, cells))
         try:
             values = sampler.draw(source, cells)
         finally:
             source.wipe()
-        return cls(values.reshape(mechanism.rows, mechanism.columns), mechanism.scale, _DRAW)
+        return cls(values.reshape(mechanism.rows, mechanism.columns), mechanism, _DRAW)
 
     def fits(self, mechanism: Mechanism) -> bool:
-        """Whether it was drawn for this grid and this scale."""
-        drawn = (self.rows, self.columns, self.scale)
-        return drawn == (mechanism.rows, mechanism.columns, mechanism.scale)
+        """Whether it was drawn for this grid, law and scale."""
+        return _needs(self._mechanism) == _needs(mechanism)
 
     def redeem(self) -> NDArray[np.int64]:
         """Hand the values over, (rows, columns) int64, once. Raises PrivacyError(SPENT) the second time."""
@@ -80,3 +76,7 @@ class Noise:
         raise SecretError(Reason.FRAME, "noise cannot be copied or stored", "draw noise for each window")
 
     __copy__ = __deepcopy__ = __getstate__ = __reduce__ = __reduce_ex__ = _refuse
+
+
+def _needs(mechanism: Mechanism) -> tuple[str, int, int, int]:
+    return mechanism.noise, mechanism.rows, mechanism.columns, mechanism.scale

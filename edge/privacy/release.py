@@ -7,9 +7,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from edge.errors import PrivacyError, Reason
-from edge.privacy.lut import LinearLut, LogLut, Lut, ResidualLut
+from edge.privacy.lut import ClipLut, LinearLut, LogLut, Lut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.receipt import Charge
+from wire import loss
 
 _WINDOW = object()
 
@@ -46,6 +47,7 @@ class Release:
             first_frame=self.receipt.first_frame,
             lut=lut.spec.name,
             parameter=lut.spec.parameter,
+            range=lut.range,
             max_value=lut.max_value,
             reference=_to_bytes(lut.reference) if isinstance(lut, ResidualLut) else b"",
             cell=mechanism.cell,
@@ -53,6 +55,7 @@ class Release:
             columns=mechanism.columns,
             frames=mechanism.frames,
             scale=mechanism.scale,
+            noise=mechanism.noise,
             sums=_to_bytes(self.sums),
         )
         return cbor2.dumps(msgspec.to_builtins(stored, builtin_types=(bytes,)), canonical=True)
@@ -71,6 +74,7 @@ class Release:
             columns=stored.columns,
             frames=stored.frames,
             scale=stored.scale,
+            noise=stored.noise,
         )
         charge = Charge(
             level=stored.level,
@@ -95,6 +99,7 @@ class StoredRelease(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     first_frame: int
     lut: str
     parameter: int
+    range: int
     max_value: int
     reference: bytes
     cell: int
@@ -102,6 +107,7 @@ class StoredRelease(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     columns: int
     frames: int
     scale: int
+    noise: loss.Noise
     sums: bytes
 
     def __post_init__(self) -> None:
@@ -118,6 +124,8 @@ def make_release(charge: Charge, mechanism: Mechanism, sums: NDArray[np.int64]) 
 def _lut_of(stored: StoredRelease) -> Lut:
     if stored.lut == "linear":
         return LinearLut(stored.max_value)
+    if stored.lut == "clip":
+        return ClipLut(stored.max_value, stored.parameter, stored.parameter + stored.range)
     if stored.lut == "log":
         return LogLut(stored.max_value, stored.parameter)
     if stored.lut == "residual":

@@ -1,7 +1,8 @@
 from typing import Literal
 
 from edge.privacy.mechanism import Mechanism
-from edge.privacy.profiles import Plan
+from edge.privacy.plan import Plan
+from wire import loss
 from wire.schema import Entropy, Statement
 
 
@@ -16,25 +17,25 @@ def make_statement(
     """What is promised of one release, in exact numbers that a reader can add up again.
 
     Args:
-        plan: what the ledger's epoch was begun for; its slope_total is the ledger's slope_max.
+        plan: what the ledger's epoch was begun for; its cost_total is the ledger's cost_max.
         mechanism: of the release.
         entropy: where the noise came from.
         pixel_source: `raw` where the program summed sensor pixels, `luma` where an image processor is trusted.
         simulated: whether camera, entropy or time was not real.
     """
-    exposure = plan.unit.exposure
-    slope, slope_total = mechanism.slope, plan.slope_total
+    unit, noise, delta = plan.unit, mechanism.noise, plan.delta
     return Statement(
         mode="speckle",
         guarantee="exposure-dp",
-        mechanism="discrete-laplace",
+        mechanism=noise,
         profile=plan.profile,
-        unit=plan.unit,
-        epsilon=slope_total * exposure,
-        epsilon_level=slope * exposure,
-        delta=0,
-        slope=slope,
-        slope_total=slope_total,
+        unit=unit,
+        epsilon=plan.epsilon,
+        epsilon_level=loss.epsilon(noise, mechanism.cost(unit), unit, delta),
+        delta=delta,
+        rho=plan.rho,
+        slope=mechanism.slope,
+        cost_total=plan.cost_total,
         scale=mechanism.scale,
         lut=mechanism.lut.spec,
         frames=mechanism.frames,

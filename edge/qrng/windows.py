@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
-from edge.config import CameraSettings, Picamera2Settings, PrivacySettings, Settings
+from msgspec import structs
+
+from edge.config import CameraSettings, Picamera2Settings, Settings
 from edge.errors import ConfigError
-from edge.privacy.profiles import PROFILES, plan_for
+from edge.privacy.profiles import PROFILES
 from edge.privacy.sampling.allotment import allotment
-from edge.privacy.sampling.law import Laplace
 from edge.privacy.sampling.sampler import Sampler
+from edge.promise import PrivacySettings, plan_of
 
 _RAW_10_BITS = 4 * 1023
 """The largest value of a pixel that is the sum of 2 x 2 sensor pixels of 10 bits."""
@@ -44,19 +45,11 @@ def needs(settings: Settings | None) -> Iterator[Need]:
     width, height, largest = frame_of(settings)
     for name, profile in PROFILES.items():
         try:
-            plan = plan_for(
-                name,
-                width=width,
-                height=height,
-                max_value=largest,
-                frame_rate=privacy.frame_rate,
-                lut=privacy.lut,
-                tau=privacy.residual or None,
-            )
+            plan = plan_of(structs.replace(privacy, profile=name), width=width, height=height, max_value=largest)
         except ConfigError:  # a frame too small, or a window shorter than a frame
             continue
         for plan_level, level in zip(plan.levels, profile.levels, strict=True):
             mechanism = plan_level.mechanism(None)
             cells = mechanism.rows * mechanism.columns
-            sampler = Sampler(Laplace(Fraction(mechanism.scale)))
+            sampler = Sampler(mechanism.law)
             yield Need(name, level.name, level.window_seconds, cells, allotment(sampler, cells))

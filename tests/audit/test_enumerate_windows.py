@@ -11,6 +11,7 @@ from audit.enumerate import Grid, Video, all_videos, exposure, largest_loss, win
 from edge.privacy.ledger import Ledger
 from edge.privacy.lut import LinearLut, LogLut, Lut, ResidualLut
 from edge.privacy.mechanism import Mechanism
+from edge.privacy.terms import one_pair
 
 SCALE = 7
 Summed = Callable[[Mechanism, Video], Grid]
@@ -24,8 +25,7 @@ def summed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Summed]:
         tmp_path / "ledger",
         device="tiny",
         configuration=bytes(32),
-        slope_max=Fraction(10**6),
-        frame_rate=Fraction(1),
+        terms=one_pair(Fraction(10**6), Fraction(1)),
         clock=lambda: 0,
     )
     yield lambda mechanism, video: window_sums(ledger, "tiny", mechanism, video)
@@ -95,7 +95,7 @@ def test_theorem_2_holds_where_the_second_window_is_chosen_by_the_first_release(
     absolute = Mechanism(LinearLut(2), 1, 1, 2, 1, SCALE)
     references = list(product(range(3), repeat=2))
     residual = {r: Mechanism(ResidualLut(reference(r), 1, 2), 1, 1, 2, 1, SCALE) for r in references}
-    slope_max = max(absolute.slope, residual[references[0]].slope)
+    cost_max = max(absolute.slope, residual[references[0]].slope)
     videos = list(all_videos(2, 1, 2, (0, 1, 2)))
     frames = {frame.tobytes(): frame for video in videos for frame in (video[:1], video[1:])}
     first = {key: summed(absolute, frame) for key, frame in frames.items()}
@@ -109,7 +109,7 @@ def test_theorem_2_holds_where_the_second_window_is_chosen_by_the_first_release(
             chosen = tuple(min(max(y, 0), 2) for y in released)
             c, d = (second[v[1:].tobytes(), chosen] for v in (video, other))
             worst = max(worst, abs(gain) + largest_loss(c, d, SCALE))
-        bound = slope_max * exposure(video, other)
+        bound = cost_max * exposure(video, other)
         assert worst <= bound
         tight += worst == bound
     assert tight
@@ -119,7 +119,7 @@ def test_two_levels_over_the_same_frames_cost_the_sum_of_their_slopes(summed: Su
     """One level sums both frames in cells of 1, the other each frame by itself in cells of 2."""
     slow = Mechanism(LinearLut(2), 1, 2, 2, 2, 2 * SCALE)
     fast = Mechanism(LinearLut(2), 2, 1, 1, 1, SCALE)
-    slope_max = slow.slope + fast.slope
+    cost_max = slow.slope + fast.slope
     videos = list(all_videos(2, 2, 2, (0, 2)))
     released = [(summed(slow, v), summed(fast, v[:1]), summed(fast, v[1:])) for v in videos]
     scales = (slow.scale, fast.scale, fast.scale)
@@ -127,7 +127,7 @@ def test_two_levels_over_the_same_frames_cost_the_sum_of_their_slopes(summed: Su
     for one, two in combinations(range(0, len(videos), 2), 2):
         parts = zip(released[one], released[two], scales, strict=True)
         loss = sum((largest_loss(s, t, scale) for s, t, scale in parts), Fraction(0))
-        bound = slope_max * exposure(videos[one], videos[two])
+        bound = cost_max * exposure(videos[one], videos[two])
         assert loss <= bound
         tight += loss == bound
     assert tight

@@ -106,7 +106,7 @@ def test_long_numbers_are_shown_exactly(filled, page, key):
     total = Fraction(2**100 + 1, 7**40)
     unit = make_statement().unit
     total = Fraction(total.numerator >> 64, total.denominator)
-    endless = altered(make_statement(), slope_total=total, epsilon=total * unit.exposure)
+    endless = altered(make_statement(), cost_total=total, epsilon=total * unit.exposure)
     filled.add(*make_observation("cam-1", 9, EPOCH, key, statement=endless, level="x" * 64, opened=2**52))
     filled.commit()
     answer, body = get(page, "/device/cam-1")

@@ -14,7 +14,8 @@ from edge.frame import Frame
 from edge.notify import Notifier
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger, read_entries
-from edge.privacy.profiles import plan_for
+from edge.privacy.plan import Curve, plan_for
+from edge.privacy.profiles import named
 from edge.releases import ReleaseStore, ReleaseStoreError
 from wire import schema
 from wire.codec import decode
@@ -68,7 +69,13 @@ class Site:
         self.camera = PlaceCamera(width=64, height=64, frames=frames)
         self.pool, self.outgoing, self.folder, self.stop = Pool(), Outgoing(), folder, threading.Event()
         self.plan = plan_for(
-            "state-hour", width=64, height=64, max_value=255, frame_rate=Fraction(1, 1800), lut="log", tau=32
+            named("state-hour"),
+            width=64,
+            height=64,
+            max_value=255,
+            frame_rate=Fraction(1, 1800),
+            curve=Curve("log"),
+            tau=32,
         )
 
     def run(self):
@@ -76,8 +83,7 @@ class Site:
             self.folder / "ledger.jsonl",
             device="ward-3",
             configuration=bytes(32),
-            slope_max=self.plan.slope_total,
-            frame_rate=self.plan.frame_rate,
+            terms=self.plan.terms,
             clock=lambda: 1_700_000_000_000,
             speedup=10**15,
         )

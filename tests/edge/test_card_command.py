@@ -17,7 +17,8 @@ from edge.card.words import NOT_PROMISED, odds, rounded_up, sentence, sure
 from edge.commands import card as card_command
 from edge.config import load
 from edge.errors import ConfigError
-from edge.privacy.profiles import PROFILES, plan_for
+from edge.privacy.plan import Curve, plan_for
+from edge.privacy.profiles import PROFILES, named
 from wire.exit import Exit
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -51,31 +52,33 @@ def run(path, *arguments):
 @pytest.mark.parametrize("profile", PROFILES)
 def test_epsilon_of_each_event_is_its_exposure_times_the_slope_that_the_ledger_keeps(make, profile):
     card = make(profile=profile, privacy='frames_per_second = "2/3"')
-    plan = plan_for(profile, width=820, height=616, max_value=4092, frame_rate=Fraction(2, 3), lut="log", tau=32)
-    assert (card.slope_total, card.epsilon) == (plan.slope_total, plan.epsilon)
+    plan = plan_for(
+        named(profile), width=820, height=616, max_value=4092, frame_rate=Fraction(2, 3), curve=Curve("log"), tau=32
+    )
+    assert (card.cost_total, card.epsilon) == (plan.cost_total, plan.epsilon)
     assert [event for event, _ in card.events] == list(EVENTS)
     for event, cost in card.events:
         covered = 820 * 616 if event.thing is None else pixels(card.camera, event.thing, event.distance)
         frames = event.times * max(1, -(-event.seconds * 2 // 3))
         assert (cost.pixels, cost.frames, cost.exposure) == (covered, frames, covered * frames)
-        assert cost.epsilon == plan.slope_total * covered * frames
+        assert cost.epsilon == plan.cost_total * covered * frames
 
 
 def test_the_slope_is_the_largest_of_any_depth_that_a_sensor_may_have(make):
     card = make(privacy='profile = "resident"\nframes_per_second = "1/28801"')
     plans = [
         plan_for(
-            "resident",
+            named("resident"),
             width=820,
             height=616,
             max_value=4 * (2**depth - 1),
             frame_rate=Fraction(1, 28801),
-            lut="log",
+            curve=Curve("log"),
             tau=32,
         )
         for depth in RAW_DEPTHS
     ]
-    assert card.slope_total == max(plan.slope_total for plan in plans)
+    assert card.cost_total == max(plan.cost_total for plan in plans)
 
 
 def test_a_person_at_the_border_has_the_limit_and_a_decimetre_closer_has_not(make):
@@ -83,7 +86,7 @@ def test_a_person_at_the_border_has_the_limit_and_a_decimetre_closer_has_not(mak
     for limit, distance in card.borders:
         event = EVENTS[1]
         costs = [
-            card.slope_total * card.unit.frames * pixels(card.camera, event.thing, place)
+            card.cost_total * card.unit.frames * pixels(card.camera, event.thing, place)
             for place in (distance, distance - 0.1)
         ]
         assert costs[0] <= limit < costs[1]
@@ -107,7 +110,10 @@ def test_a_picture_without_a_border_says_on_which_side_all_of_it_is(make):
 
 def test_a_border_of_zero_is_any_distance(make):
     card = make()
-    assert nearest(card.camera, Fraction(10**6), frames=1, slope_total=card.slope_total) == 0.0
+    plan = plan_for(
+        named("place"), width=820, height=616, max_value=4092, frame_rate=Fraction(1), curve=Curve("log"), tau=32
+    )
+    assert nearest(card.camera, Fraction(10**6), plan, times=1, frames=1) == 0.0
 
 
 def test_the_grid_grows_with_time_and_falls_with_distance(make):

@@ -21,6 +21,7 @@ from edge.privacy.chain import read_entries
 from edge.privacy.ledger import CLOCK_TOLERANCE_MS, Ledger, head_path
 from edge.privacy.lut import LinearLut
 from edge.privacy.mechanism import Mechanism
+from edge.privacy.terms import one_pair
 
 START = 1_760_000_000_000
 SCALE = 255 * 200
@@ -105,8 +106,7 @@ def open_ledger(path: Path, clock: Callable[[], int] = lambda: START, **changes:
     fixed: dict[str, object] = {
         "device": "ward-3",
         "configuration": bytes(32),
-        "slope_max": Fraction(1, 100),
-        "frame_rate": Fraction(1, 600),
+        "terms": one_pair(Fraction(1, 100), Fraction(1, 600)),
         "clock": clock,
         "speedup": 10**15,
     }

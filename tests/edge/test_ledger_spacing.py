@@ -12,6 +12,7 @@ from edge.privacy.ledger import Ledger
 from edge.privacy.lut import LinearLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.spacing import Spacing
+from edge.privacy.terms import one_pair
 
 SECOND = 10**9
 
@@ -87,8 +88,7 @@ def make_ledger(path: Path, monotonic: Clock, **changes: object) -> Ledger:
     settings: dict[str, object] = {
         "device": "ward-3",
         "configuration": bytes(32),
-        "slope_max": Fraction(1, 100),
-        "frame_rate": Fraction(1),
+        "terms": one_pair(Fraction(1, 100), Fraction(1)),
         "clock": lambda: 1_760_000_000_000,
         "monotonic": monotonic,
     }

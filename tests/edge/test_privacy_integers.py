@@ -11,7 +11,7 @@ from edge import frame
 
 ROOM = Path(edge.privacy.__file__).parent
 FILES = sorted(path.relative_to(ROOM).with_suffix("").as_posix() for path in ROOM.rglob("*.py"))
-FRACTIONS = {"profiles"}
+FRACTIONS = {"plan"}
 """Divides fractions, which are exact."""
 FLOATING = {"float", "mean", "average", "std", "var", "sqrt", "exp", "log", "log1p", "expm1", "divide", "true_divide"}
 FLOATING |= {"float16", "float32", "float64", "floating", "rint", "round", "random", "uniform", "math_log"}
@@ -40,11 +40,10 @@ def test_no_float_stands_between_frame_and_release(name: str) -> None:
     assert not faults((ROOM / f"{name}.py").read_text(encoding="utf-8"))
 
 
-def test_profiles_divide_fractions_only() -> None:
-    source = (ROOM / "profiles.py").read_text(encoding="utf-8")
-    divisions = [line for line in faults(source) if "division" in line]
-    assert faults(source) == divisions
-    assert len(divisions) == 1, "lut_range * exposure / epsilon, where epsilon is a Fraction"
+def test_the_plan_divides_fractions_only() -> None:
+    divisions = [line for line in faults((ROOM / "plan.py").read_text(encoding="utf-8")) if "division" in line]
+    assert faults((ROOM / "plan.py").read_text(encoding="utf-8")) == divisions
+    assert len(divisions) == 5, "each divides by a cost, an ε or by the exposure under a Fraction"
 
 
 @pytest.mark.parametrize("source", ["x = 0.5", "x = a / b", "x /= 2", "np.mean(a)", "a.mean()", "math.exp(1)", "1j"])

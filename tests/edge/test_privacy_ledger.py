@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from edge.privacy.chain import parse_ratio, read_entries
 from edge.privacy.ledger import CLOCK_TOLERANCE_MS, Ledger, head_path
 from edge.privacy.lut import LinearLut
 from edge.privacy.mechanism import Mechanism
+from edge.privacy.terms import one_pair
 from wire.exit import Exit
 
 OpenLedger = Callable[..., Ledger]
+TERMS = one_pair(Fraction(1, 100), Fraction(1, 600))
 START = 1_760_000_000_000
 
 
@@ -50,8 +53,7 @@ def open_ledger(path: Path, clock: Clock) -> Iterator[OpenLedger]:
         settings: dict[str, object] = {
             "device": "ward-3",
             "configuration": bytes(32),
-            "slope_max": Fraction(1, 100),
-            "frame_rate": Fraction(1, 600),
+            "terms": TERMS,
             "clock": clock,
         }
         opened.append(Ledger(path, **(settings | changes)))  # type: ignore[arg-type]  # a test names any of them
@@ -159,8 +161,8 @@ def test_a_window_with_a_larger_slope_than_the_ledger_allows_is_refused(open_led
     [
         ({"configuration": bytes(31) + b"\1"}, "configuration"),
         ({"device": "ward-4"}, "device"),
-        ({"slope_max": Fraction(1, 50)}, "slope_max"),
-        ({"frame_rate": Fraction(1)}, "frame_rate"),
+        ({"terms": replace(TERMS, cost_max=Fraction(1, 50))}, "cost_max"),
+        ({"terms": replace(TERMS, frame_rate=Fraction(1))}, "frame_rate"),
     ],
 )
 def test_other_settings_need_a_new_epoch_and_the_error_says_how(
@@ -190,8 +192,9 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 from edge.privacy.ledger import Ledger
+from edge.privacy.terms import one_pair
 one = Fraction(1)
-Ledger(Path(sys.argv[1]), device="d", configuration=bytes(32), slope_max=one, frame_rate=one, clock=lambda: 0)
+Ledger(Path(sys.argv[1]), device="d", configuration=bytes(32), terms=one_pair(one, one), clock=lambda: 0)
 """
     second = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
     assert second.returncode
@@ -209,8 +212,7 @@ def reason_of_opening(path: Path) -> str:
             path,
             device="ward-3",
             configuration=bytes(32),
-            slope_max=Fraction(1, 100),
-            frame_rate=Fraction(1, 600),
+            terms=TERMS,
             clock=lambda: START,
         )
     except LedgerError as error:

@@ -1,11 +1,13 @@
 import math
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from edge.errors import ConfigError
-from edge.privacy.profiles import PROFILES, Plan, plan_for
+from edge.privacy.plan import Curve, Plan, plan_for
+from edge.privacy.profiles import PROFILES, named
 from edge.privacy.statement import make_statement
 from wire.schema import Entropy
 
@@ -36,8 +38,8 @@ def entropy_of(source: str, *, simulated: bool) -> Entropy:
 
 
 def plan(profile: str, *, rate: Fraction = Fraction(1), **changes: object) -> Plan:
-    settings = {"width": 640, "height": 480, "max_value": 255, "frame_rate": rate, "lut": "linear", "tau": None}
-    return plan_for(profile, **(settings | changes))  # type: ignore[arg-type]  # a test names any of them
+    settings = {"width": 640, "height": 480, "max_value": 255, "frame_rate": rate, "curve": Curve(), "tau": None}
+    return plan_for(named(profile), **(settings | changes))  # type: ignore[arg-type]  # a test names any of them
 
 
 @pytest.mark.parametrize("profile", PROMISED)
@@ -79,16 +81,15 @@ def test_a_visit_shorter_than_the_unit_never_touches_more_frames_than_the_unit_c
 @pytest.mark.parametrize("profile", PROMISED)
 @pytest.mark.parametrize(("lut", "max_value"), [("linear", 255), ("log", 255), ("linear", 4092), ("log", 4092)])
 @pytest.mark.parametrize("tau", [None, 1, 32, 127])
-def test_no_window_of_a_plan_has_a_larger_slope_than_the_ledger_is_opened_for(
-    profile: str, lut: str, max_value: int, tau: int | None
+def test_no_window_of_a_plan_costs_more_than_the_ledger_is_opened_for(
+    profile: str, lut: Literal["linear", "log"], max_value: int, tau: int | None
 ) -> None:
-    made = plan(profile, lut=lut, max_value=max_value, tau=tau)
+    made = plan(profile, curve=Curve(lut), max_value=max_value, tau=tau)
     for level in made.levels:
         reference = np.zeros((level.rows, level.columns), np.int64)
-        slopes = [level.mechanism(None).slope, level.mechanism(reference).slope]
-        assert max(slopes) == level.slope
-        assert all(slope * made.unit.exposure <= level.epsilon for slope in slopes)
-    assert made.slope_total == sum(level.slope for level in made.levels)
+        costs = [level.mechanism(None).cost(made.unit), level.mechanism(reference).cost(made.unit)]
+        assert max(costs) == level.cost_of(made.unit) <= level.cost_max
+    assert made.cost_total == sum(level.cost_of(made.unit) for level in made.levels)
 
 
 def test_residual_windows_have_less_noise_by_the_ratio_of_the_ranges() -> None:
@@ -129,8 +130,8 @@ def test_a_statement_can_be_added_up_again_by_its_reader(profile: str) -> None:
         mechanism = level.mechanism(np.zeros((level.rows, level.columns), np.int64))
         said = make_statement(made, mechanism, entropy=entropy, pixel_source="raw", simulated=False)
         assert said.slope == Fraction(said.lut.range, said.scale)
-        assert said.epsilon_level == said.slope * said.unit.exposure <= level.epsilon
-        assert said.epsilon == said.slope_total * said.unit.exposure >= said.epsilon_level
+        assert said.epsilon_level == said.slope * said.unit.exposure <= level.cost_max * said.unit.exposure
+        assert said.epsilon == said.cost_total * said.unit.exposure >= said.epsilon_level
         assert said.unit.frames == max(1, math.ceil(said.unit.seconds * said.frame_rate))
         assert (said.frames, said.cell, said.rows, said.columns) == (
             level.frames,

@@ -16,6 +16,7 @@ from edge.privacy.mechanism import Mechanism
 from edge.privacy.noise import Noise
 from edge.privacy.receipt import Receipt
 from edge.privacy.release import Release
+from edge.privacy.terms import one_pair
 from edge.privacy.window import Window
 
 ROWS, COLUMNS, CELL = 3, 4, 5
@@ -51,8 +52,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         tmp_path / "ledger",
         device="ward-3",
         configuration=bytes(32),
-        slope_max=Fraction(255),
-        frame_rate=one,
+        terms=one_pair(Fraction(255), one),
         clock=lambda: 0,
         make_epoch=lambda: bytes(16),
     )

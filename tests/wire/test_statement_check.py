@@ -18,7 +18,7 @@ def test_a_statement_that_follows_from_its_numbers_passes(signed):
         ({"epsilon": Fraction(1, 2)}, "epsilon"),
         ({"epsilon_level": Fraction(1, 2)}, "epsilon_level"),
         ({"slope": Fraction(1, 7)}, "slope"),
-        ({"slope_total": Fraction(0)}, "slope_total"),
+        ({"cost_total": Fraction(0)}, "cost_total"),
         ({"scale": 5}, "slope"),
         ({"frame_rate": Fraction(0)}, "frame_rate"),
         ({"frame_rate": Fraction(2)}, "unit.frames"),
