@@ -25,8 +25,14 @@ ROOT: Final = "speckled"
 """The root that a topic is made with where none is given: that of a device's settings as shipped."""
 FIRST_CHARGE: Final = 2
 """Position 1 of a ledger begins its first epoch, so no charge has it."""
-FIGURES: Final = {f"statement.{name}" for name in ("slope", "epsilon_level", "rho", "epsilon")}
-"""Parts that have lines of their own, with the figures."""
+
+PARTS: Final = {
+    "statement.slope": "slope",
+    "statement.epsilon_level": "level",
+    "statement.epsilon": "total",
+    "statement.rho": "rho",
+}
+"""Parts that `wire.check` names and that have lines of their own, with the figures."""
 
 UNKNOWABLE: Final = (
     "that the device did what it says: a signature proves who speaks, not that noise was drawn or frames were summed",
@@ -147,23 +153,26 @@ def _same_device(topic: str, observation: Observation) -> None:
 
 def _content(observation: Observation) -> Iterator[Finding]:
     statement = observation.statement
-    yield _statement(observation)
+    figures: list[Finding] = []
+    if statement.delta < 1 and bool(statement.delta) == _gaussian(statement):  # else `check` refuses: no ε follows
+        figures = list(_figures(observation))
+    yield _rules(observation, wrong={figure.name for figure in figures if figure.verdict is Verdict.FAILS})
     yield judge(
         "guarantee",
         statement.guarantee == "exposure-dp",
         f"exposure-dp by {statement.mechanism} noise on sums of {statement.frames} frames",
         f"{statement.mechanism} noise on sums of frames gives exposure-dp, and the message says {statement.guarantee}",
     )
-    if statement.delta < 1 and bool(statement.delta) == _gaussian(statement):  # else refused above: no ε follows
-        yield from _figures(observation)
+    yield from figures
     yield _receipt(observation)
 
 
-def _statement(observation: Observation) -> Finding:
+def _rules(observation: Observation, wrong: set[str]) -> Finding:
+    """Of the rules of `wire.check`, which ends at the first that is broken. wrong: figures that have a failing line."""
     try:
         check(observation)
     except WireError as error:
-        if error.detail.partition(" ")[0] in FIGURES:
+        if PARTS.get(error.detail.partition(" ")[0]) in wrong:
             text = "a figure below is not what it should be; the rules after it were not looked at"
             return Finding("statement", Verdict.OPEN, text)
         return Finding("statement", Verdict.FAILS, error.detail)
