@@ -10,10 +10,10 @@ from edge.card.events import STANDING
 from edge.card.picture import BANDS, picture
 from edge.card.table import DISTANCES, LIMITS, Row
 from edge.card.words import (
-    MEANING,
     NOT_PROMISED,
     duration,
     lead,
+    meaning,
     metres,
     odds,
     presence,
@@ -78,7 +78,7 @@ def page(card: Card) -> str:
             f'<p class="soft">Profile <b>{escape(card.profile)}</b>: {promise(card)}.</p></header>',
             "<main>",
             _section("In one picture", f'<p class="lead">{lead(card)}</p><figure>{picture(card)}</figure>{_key()}'),
-            _section("What ε means", f"<p>{MEANING.replace('^ε', '<sup>ε</sup>')}</p>"),
+            _section("What ε means", f"<p>{meaning(card).replace('^ε', '<sup>ε</sup>')}</p>"),
             _section("What that is in life", _events(card), "long"),
             _section("How far away, for how long", _grid(card)),
             _section("What this card assumes", _items(card.assumptions)),
@@ -152,13 +152,24 @@ def _grid_row(row: Row) -> str:
 
 def _exactly(card: Card) -> str:
     unit = card.unit
+    pairs = (
+        f"The unit has E<sub>0</sub> = {unit.visits} · {unit.frames} · {unit.pixels} = {_grouped(unit.exposure)} pairs "
+        "(visits · frames · pixels)"
+    )
+    rounding = (
+        "Pixels are upper bounds from the geometry above, in whole pixels; E and ε are computed in whole numbers and "
+        "fractions, and rounded up where they are printed."
+    )
+    if card.delta:
+        return (
+            f"<p>The windows that use one frame cost it {card.cost_total} at most. {pairs}, hence all that is "
+            f"published is {card.cost_total * unit.exposure / 2}-zCDP for it, and ε = {card.epsilon} with δ = {card.delta} "
+            f"(docs/proofs/accounting.md). {rounding} The noise is discrete Gaussian.</p>"
+        )
     return (
-        f"<p>λ<sub>total</sub> = {card.cost_total} for each (pixel, frame) pair. The unit has "
-        f"E<sub>0</sub> = {unit.visits} · {unit.frames} · {unit.pixels} = {_grouped(unit.exposure)} pairs "
-        f"(visits · frames · pixels), hence ε = λ<sub>total</sub> · E<sub>0</sub> = {card.epsilon}. Pixels are upper "
-        "bounds from the geometry above, in whole pixels; E and ε are computed in whole numbers and fractions, and "
-        "rounded up where they are printed. The noise is discrete Laplace and there is no δ: pure differential privacy "
-        "of all that is published, for ever.</p>"
+        f"<p>λ<sub>total</sub> = {card.cost_total} for each (pixel, frame) pair. {pairs}, hence "
+        f"ε = λ<sub>total</sub> · E<sub>0</sub> = {card.epsilon}. {rounding} The noise is discrete Laplace and there "
+        "is no δ: pure differential privacy of all that is published, for ever.</p>"
     )
 
 

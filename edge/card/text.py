@@ -7,10 +7,10 @@ from edge.card.card import Card
 from edge.card.events import STANDING
 from edge.card.table import DISTANCES
 from edge.card.words import (
-    MEANING,
     NOT_PROMISED,
     duration,
     lead,
+    meaning,
     metres,
     presence,
     promise,
@@ -30,7 +30,7 @@ def text(card: Card) -> str:
         "",
         fill(lead(card), COLUMNS),
         "",
-        fill(MEANING, COLUMNS),
+        fill(meaning(card), COLUMNS),
         "",
         "What that is in life",
     ]
@@ -55,6 +55,7 @@ def document(card: Card) -> dict[str, Any]:
         "profile": card.profile,
         "unit": {"visits": unit.visits, "seconds": unit.seconds, "frames": unit.frames, "pixels": unit.pixels},
         "epsilon": str(card.epsilon),
+        "delta": str(card.delta),
         "cost_total": str(card.cost_total),
         "frames_per_second": str(card.frame_rate),
         "camera": {

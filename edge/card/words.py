@@ -20,6 +20,18 @@ MEANING: Final = (
     "that the event covers and with the frames that it lasts, and the ε of several events add up."
 )
 
+
+def meaning(card: Card) -> str:
+    """What ε says; with Gaussian noise what δ says too."""
+    if not card.delta:
+        return MEANING
+    return (
+        f"{MEANING} This profile has Gaussian noise: the limit may fail, with a probability of at most "
+        f"δ = {rounded_up(card.delta)} for an event, and ε of one that is k times as long or as large is not simply k "
+        "times as much."
+    )
+
+
 NOT_PROMISED: Final = {
     "Presence longer than the unit": "It costs in proportion to its time. What stays for most of a window becomes part "
     "of the map.",
@@ -43,6 +55,9 @@ def rounded_up(value: Fraction, digits: int = 2) -> str:
     if value <= 0:
         return "0"
     places = digits - 1 - math.floor(math.log10(value))
+    if places > 9:
+        power = math.floor(math.log10(value))
+        return f"{rounded_up(value / Fraction(10) ** power, digits)}e{power}"
     if places <= 0:
         step = 10 ** min(-places, 3)
         return f"{math.ceil(value / step) * step:,}".replace(",", " ")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.privacy.cells import CellSums
-from edge.privacy.lut import LOG_RANGE, LinearLut, LogLut, Lut, ResidualLut
+from edge.privacy.lut import LOG_RANGE, ClipLut, LinearLut, LogLut, Lut, ResidualLut
 
 
 def value(lut: Lut, x: int, reference: int) -> int:
@@ -15,6 +15,8 @@ def value(lut: Lut, x: int, reference: int) -> int:
     x = min(x, lut.max_value)
     if isinstance(lut, ResidualLut):
         return min(max(x - reference, -lut.tau), lut.tau) + lut.tau
+    if isinstance(lut, ClipLut):
+        return min(max(x, lut.low), lut.high) - lut.low
     return int(lut.table[x]) if isinstance(lut, LogLut) else x
 
 
@@ -29,7 +31,13 @@ def scenes(draw: st.DrawFn) -> tuple[Lut, int, np.ndarray]:
     reference = seed.integers(0, max_value + 1, (rows, columns))
     lut = draw(
         st.sampled_from(
-            [LinearLut(max_value), LogLut.of(max_value), ResidualLut(reference, max(1, max_value // 8), max_value)]
+            [
+                LinearLut(max_value),
+                ClipLut(max_value, max_value // 3, (2 * max_value + 2) // 3),
+                LogLut.of(max_value),
+                LogLut(max_value, max(1, max_value // 99)),
+                ResidualLut(reference, max(1, max_value // 8), max_value),
+            ]
         )
     )
     return lut, cell, plane
@@ -59,6 +67,8 @@ def test_cell_sums_equal_the_definition_pixel_by_pixel_and_leave_out_the_border(
         (np.uint8, LinearLut(255)),
         (np.uint16, LinearLut(4092)),
         (np.uint16, LinearLut(65535)),
+        (np.uint8, ClipLut(255, 3, 252)),
+        (np.uint16, ClipLut(65535, 1, 65535)),
         (np.uint8, LogLut.of(255)),
         (np.uint16, LogLut.of(4092)),
         (np.uint8, ResidualLut(np.full((1, 2), 127), 127, 255)),
@@ -75,7 +85,8 @@ def test_the_brightest_and_the_darkest_frame_fill_the_range_without_overflow(dty
 
 def test_one_pixel_moves_one_cell_by_at_most_the_range() -> None:
     rng = np.random.default_rng(5)
-    for lut in (LinearLut(255), LogLut.of(255), ResidualLut(rng.integers(0, 256, (3, 4)), 32, 255)):
+    residual = ResidualLut(rng.integers(0, 256, (3, 4)), 32, 255)
+    for lut in (LinearLut(255), ClipLut(255, 64, 192), LogLut.of(255), LogLut(255, 1), residual):
         sums = CellSums(lut, 4, 3, 4)
         for _ in range(50):
             plane = rng.integers(0, 256, (12, 16)).astype(np.uint8)
@@ -92,10 +103,11 @@ def test_one_pixel_moves_one_cell_by_at_most_the_range() -> None:
 
 ALL = [
     (LinearLut(255), np.uint8),
+    (ClipLut(255, 64, 192), np.uint8),
     (LogLut.of(255), np.uint8),
     (ResidualLut(np.zeros((2, 2), np.int64), 32, 255), np.uint8),
 ]
-ALL += [(LinearLut(4092), np.uint16), (LogLut.of(4092), np.uint16)]
+ALL += [(LinearLut(4092), np.uint16), (ClipLut(4092, 1024, 3072), np.uint16), (LogLut.of(4092), np.uint16)]
 ALL += [
     (ResidualLut(np.zeros((2, 2), np.int64), 32, 4092), np.uint16),
     (ResidualLut(np.zeros((2, 2), np.int64), 200, 255), np.uint8),
@@ -206,3 +218,15 @@ def test_the_statement_of_a_lut_names_its_range_and_parameter() -> None:
         ("log", 1023, 64),
         ("residual", 64, 32),
     ]
+
+
+@pytest.mark.parametrize(("low", "high"), [(5, 5), (6, 5), (-1, 5), (0, 256)])
+def test_a_table_is_clipped_to_a_part_of_its_range_only(low: int, high: int) -> None:
+    with pytest.raises(ValueError, match="clipped table"):
+        ClipLut(255, low, high)
+
+
+def test_a_byte_that_a_deeper_clip_never_lets_through_counts_as_its_darkest() -> None:
+    out = np.zeros((1, 1), np.int64)
+    CellSums(ClipLut(4092, 1000, 2000), 1, 1, 1).add(np.full((1, 1), 255, np.uint8), out)
+    assert out[0, 0] == 0
