@@ -29,7 +29,7 @@ from wire.exit import Exit
 from wire.schema import Observation, Provenance
 from wire.settings import SettingsError
 from wire.topics import Topics
-from wire.verify import Verdict
+from wire.verify import Verdict, verify_message, verify_together
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KEY = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
@@ -372,6 +372,24 @@ def test_hexadecimal_text_is_read_as_the_message_it_spells(tmp_path, key_file, c
     path.write_text("\n".join(envelope.hex()[at : at + 96] for at in range(0, 2 * len(envelope), 96)) + "\n")
     assert command([str(path), "--key", str(key_file)]) == Exit.OK
     assert "holds  signature" in capsys.readouterr().out
+
+
+def test_the_documentation_shows_what_the_command_prints_for_the_example(monkeypatch, capsys):
+    monkeypatch.chdir(DOCS.parent)
+    assert command(["docs/example-observation.hex", "--key", "docs/example-device.pub"]) == Exit.OK
+    assert f"```\n{capsys.readouterr().out}```\n" in (DOCS / "verify.md").read_text(encoding="utf-8")
+
+
+def test_the_documentation_has_a_row_for_every_line_that_can_be_printed(device, tmp_path):
+    told = (DOCS / "verify.md").read_text(encoding="utf-8")
+    gaussian = Device(tmp_path / "gaussian.jsonl", GAUSSIAN)
+    found = verify_together(device.observations) + verify_ledger(device.path.read_bytes(), "name", device.observations)
+    for each in (device, gaussian):
+        envelope = sign(encode(each.observations[0]), KEY, Topics("speckled", DEVICE).observation)
+        found += verify_message(envelope, KEY.public_key()).findings
+        found += [verify_lut(each.observations[0]), *verify_profile(each.observations[0])]
+    rows = [line.split("|")[1] for line in told.splitlines() if line.startswith("| `")]
+    assert {finding.name for finding in found} <= {name.strip(" `") for row in rows for name in row.split(",")}
 
 
 def test_it_needs_neither_camera_nor_broker_nor_picture_library():
