@@ -38,6 +38,7 @@ def main() -> int:
         checks: dict[str, Callable[[], list[Row]]] = {
             "sensitivity": lambda: claims.sensitivity(pool, terminal),
             "ratios": claims.ratios,
+            "divergence": claims.divergence,
             "sampler": lambda: claims.sampler(pool, terminal),
             "golden": claims.golden,
             "epsilon": lambda: claims.epsilon(pool, options.releases, terminal),

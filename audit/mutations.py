@@ -408,6 +408,52 @@ MUTATIONS: Final = (
         "test_a_visit_shorter_than_the_unit_never_touches_more_frames_than_the_unit_counts",
     ),
     Mutation(
+        "variance-is-the-scale",
+        "edge/privacy/mechanism.py",
+        "Gaussian(scale**2)",
+        "Gaussian(scale)",
+        "Gaussian noise is far narrower than its cost says",
+        "tests/audit/test_gaussian.py",
+        "test_a_window_gets_noise_of_its_law_with_the_scale_as_its_standard_deviation",
+    ),
+    Mutation(
+        "pairs-of-one-visit-counted",
+        "wire/loss.py",
+        "inside = cell**2 * min(frames, unit.visits * unit.frames)",
+        "inside = cell**2 * min(frames, unit.frames)",
+        "several visits put more into a cell than Gaussian noise is made for",
+        "tests/wire/test_loss.py",
+        "test_the_most_pairs_are_counted_with_whole_cells",
+        quick=True,
+    ),
+    Mutation(
+        "epsilon-of-rho-rounded-down",
+        "wire/loss.py",
+        "least = min(rho + beta * rho + (odds + rest) / beta for beta, rest in _orders())",
+        "least = min(rho + (odds + rest) / beta for beta, rest in _orders())",
+        "ε of Gaussian noise is understated",
+        "tests/wire/test_loss.py",
+        "test_epsilon_of_rho_is_an_upper_bound_and_close_to_the_least",
+    ),
+    Mutation(
+        "budget-not-kept",
+        "edge/promise.py",
+        "    if spent > total:\n",
+        "    if spent > 2 * total:\n",
+        "levels of one's own spend more than is said",
+        "tests/edge/test_promise.py",
+        "test_a_promise_that_cannot_be_kept_is_refused_with_its_line_and_an_alternative",
+    ),
+    Mutation(
+        "clip-not-from-below",
+        "edge/privacy/cells.py",
+        "        np.maximum(self.buffer, self._low, out=self.buffer)\n",
+        "",
+        "a dark pixel moves a clipped sum by more than its range",
+        _LUT,
+        "test_cell_sums_equal_the_definition_pixel_by_pixel_and_leave_out_the_border",
+    ),
+    Mutation(
         "total-is-one-level",
         "edge/privacy/plan.py",
         "return sum((level.cost_of(presence) for level in self.levels), Fraction(0))",
@@ -480,7 +526,7 @@ MUTATIONS: Final = (
         "        if reference is not None:\n"
         "            seen = Frame(self._identity.height, self._identity.width, self._identity.dtype)\n"
         "            seen.fill(self._camera, FRAME_SECONDS)\n"
-        "            reference = 0 * reference + int(seen.plane[0, 0])\n"
+        "            reference = replace(reference, values=0 * reference.values + int(seen.plane[0, 0]))\n"
         "        mechanism = level.plan.mechanism(reference)\n",
         "the next mechanism depends on a pixel that no noise covers",
         _AUDIT,

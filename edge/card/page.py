@@ -163,8 +163,8 @@ def _exactly(card: Card) -> str:
     if card.delta:
         return (
             f"<p>The windows that use one frame cost it {card.cost_total} at most. {pairs}, hence all that is "
-            f"published is {card.cost_total * unit.exposure / 2}-zCDP for it, and ε = {card.epsilon} with δ = {card.delta} "
-            f"(docs/proofs/accounting.md). {rounding} The noise is discrete Gaussian.</p>"
+            f"published is {card.cost_total * unit.exposure / 2}-zCDP for it, and ε = {card.epsilon} with "
+            f"δ = {card.delta} (docs/proofs/accounting.md). {rounding} The noise is discrete Gaussian.</p>"
         )
     return (
         f"<p>λ<sub>total</sub> = {card.cost_total} for each (pixel, frame) pair. {pairs}, hence "

@@ -27,7 +27,8 @@ def scenes(draw: st.DrawFn) -> tuple[Lut, int, np.ndarray]:
     dtype = np.uint8 if max_value < 256 else np.uint16
     seed = np.random.default_rng(draw(st.integers(0, 2**32)))
     extra = draw(st.integers(0, cell - 1))
-    plane = seed.integers(0, np.iinfo(dtype).max + 1, (rows * cell + extra, columns * cell + extra)).astype(dtype)
+    brightest = min(np.iinfo(dtype).max, 2 * max_value)
+    plane = seed.integers(0, brightest + 1, (rows * cell + extra, columns * cell + extra)).astype(dtype)
     reference = seed.integers(0, max_value + 1, (rows, columns))
     lut = draw(
         st.sampled_from(

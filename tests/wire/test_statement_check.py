@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from factories import altered, make_statement
 
+from wire import loss
 from wire.check import check
 from wire.errors import WireError, WireReason
 
@@ -56,3 +57,39 @@ def test_a_grid_vector_that_would_agree_with_everything_is_refused(signed, facto
 
 def test_a_clock_that_was_set_back_during_a_window_spoils_nothing(signed):
     check(altered(signed[0], closed=signed[0].opened - 1))
+
+
+def gaussian(**changes):
+    """A statement of Gaussian noise that follows, but for what is changed afterwards."""
+    laplace, delta = make_statement(), Fraction(1, 2**40)
+    slope = laplace.slope / 8
+    cost = loss.cost("discrete-gaussian", slope, laplace.unit, laplace.cell, laplace.frames)
+    epsilon = loss.epsilon("discrete-gaussian", cost, laplace.unit, delta)
+    parts = {"mechanism": "discrete-gaussian", "delta": delta, "rho": loss.zcdp(cost, laplace.unit), "slope": slope}
+    parts |= {"scale": laplace.scale * 8, "cost_total": cost, "epsilon": epsilon, "epsilon_level": epsilon}
+    return altered(laplace, **(parts | changes))
+
+
+def test_a_statement_of_gaussian_noise_that_follows_passes(signed):
+    check(altered(signed[0], statement=gaussian()))
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"delta": Fraction(0)}, "delta"),
+        ({"delta": Fraction(1)}, "delta"),
+        ({"delta": Fraction(1, 2**41)}, "epsilon_level"),
+        ({"rho": Fraction(1, 9)}, "rho"),
+        ({"cost_total": Fraction(1, 10**30)}, "cost_total"),
+        ({"epsilon": Fraction(1, 10**6)}, "epsilon"),
+        ({"mechanism": "discrete-laplace"}, "delta"),
+        ({"mechanism": "discrete-laplace", "delta": Fraction(0)}, "cost_total"),
+        ({"cell": 8, "rows": 60, "columns": 80}, "epsilon_level"),
+    ],
+)
+def test_a_statement_of_gaussian_noise_that_does_not_follow_is_refused(signed, change, part):
+    with pytest.raises(WireError) as caught:
+        check(altered(signed[0], statement=gaussian(**change)))
+    assert caught.value.reason is WireReason.SCHEMA
+    assert f"statement.{part} " in caught.value.detail
