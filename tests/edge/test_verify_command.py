@@ -20,6 +20,7 @@ from edge.privacy.chain import encode_line, read_chain
 from edge.privacy.ledger import Ledger
 from edge.privacy.plan import Curve, plan_for
 from edge.privacy.profiles import PROFILES
+from edge.privacy.schedule import Reference
 from edge.privacy.statement import make_statement
 from edge.verify.ledger import verify_ledger
 from edge.verify.profile import verify_lut, verify_profile
@@ -53,7 +54,7 @@ class Device:
             make_epoch=lambda: b"e" * 16,
         )  # fmt: skip
         levels = {level.name: level for level in self.plan.levels}
-        residual = levels["state"].mechanism(np.full((7, 10), 90))
+        residual = levels["state"].mechanism(Reference(np.full((7, 10), 90), wide=True))
         for level, mechanism, first in (
             ("map", levels["map"].mechanism(None), 0),
             ("state", levels["state"].mechanism(None), 0),
@@ -154,6 +155,8 @@ def test_gaussian_noise_is_compared_with_its_ledger_and_its_delta_is_shown(tmp_p
         ({"profile": "month"}, "profile"),
         ({"mechanism": "discrete-gaussian"}, "mechanism"),
         ({"scale": 10**12}, "scale"),
+        ({"scale": 1_257_062_401}, "scale"),
+        ({"scale": 1_257_062_399}, "scale"),
         ({"epsilon": Fraction(2)}, "budget"),
     ],
 )
