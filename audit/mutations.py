@@ -526,7 +526,7 @@ MUTATIONS: Final = (
         "        if reference is not None:\n"
         "            seen = Frame(self._identity.height, self._identity.width, self._identity.dtype)\n"
         "            seen.fill(self._camera, FRAME_SECONDS)\n"
-        "            reference = replace(reference, values=0 * reference.values + int(seen.plane[0, 0]))\n"
+        "            reference = type(reference)(0 * reference.values + int(seen.plane[0, 0]), reference.wide)\n"
         "        mechanism = level.plan.mechanism(reference)\n",
         "the next mechanism depends on a pixel that no noise covers",
         _AUDIT,

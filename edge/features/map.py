@@ -13,21 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.features.contradiction import contradicts
 from edge.features.denoise import denoise
 from edge.privacy.lut import ClipLut, LogLut, ResidualLut
 from edge.privacy.mechanism import Mechanism
+from edge.privacy.schedule import Reference, next_is_wide
 from edge.privacy.window import Release
 from wire.schema import MAX_FUSED
 
 FULL = 255.0
 """Grey of the brightest pixel, whatever the sensor's own maximum is."""
-FAR = 0.75
-"""Part of τ beyond which a cell's mean residual counts as clamped: nothing there is like the reference."""
-CONTRADICTED = 0.25
-"""Part of the cells that must be that far off, chance apart, before the reference is given up.
-
-People moved at most 0.07 of the cells of the clip in docs/features.md; another place moved at least 0.28.
-"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +73,7 @@ class MapKeeper:
         if not 1 <= fuse <= MAX_FUSED:
             raise ValueError(f"fuse is {fuse}, not in 1..{MAX_FUSED}")
         self._estimates: deque[Estimate] = deque(maxlen=fuse)
-        self._reference: NDArray[np.int64] | None = None
+        self._reference: Reference | None = None
         self._reference_noise = math.inf
 
     def add(self, release: Release) -> Map:
@@ -111,13 +106,15 @@ class MapKeeper:
             height=mechanism.rows * mechanism.cell,
             fused=fused,
         )
-        max_value = mechanism.lut.max_value
         self._reference_noise = noise
-        self._reference = None if estimate.contradicts else reference_of(denoise(made), max_value)
+        self._reference = None
+        if not estimate.contradicts:
+            values = reference_of(denoise(made), mechanism.lut.max_value)
+            self._reference = Reference(values, next_is_wide(release.sums, mechanism))
         return made
 
-    def reference(self) -> NDArray[np.int64] | None:
-        """For the next residual window: (rows, columns) pixel values; None where an absolute window must come first."""
+    def reference(self) -> Reference | None:
+        """For the next residual window; None where an absolute window must come first."""
         return self._reference
 
 
@@ -142,10 +139,8 @@ def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism, reference
     if isinstance(lut, ResidualLut):
         tau = lut.range / 2
         off = mean - tau
-        chance = math.exp(-math.sqrt(2) * FAR * tau / math.hypot(noise, reference_noise / to_grey))
-        by_chance = chance + 3 * math.sqrt(chance * (1 - chance) / off.size)
-        moved = float(np.mean(np.abs(off) > FAR * tau)) - by_chance
-        return Estimate(position, (lut.reference + off) * to_grey, noise * to_grey, moved > CONTRADICTED)
+        elsewhere = contradicts(off, tau, mechanism, reference_noise / to_grey)
+        return Estimate(position, (lut.reference + off) * to_grey, noise * to_grey, elsewhere)
     mean = np.clip(mean, 0, lut.range)
     if isinstance(lut, LogLut):
         grey, slope = undo_log(mean, lut.range, lut.offset, lut.max_value)

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge.errors import ConfigError, Reason
 from edge.privacy.lut import AbsoluteLut, ClipLut, LinearLut, LogLut, Lut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.profiles import Level, Profile
+from edge.privacy.schedule import Reference
 from edge.privacy.terms import Terms
 from wire import loss
 from wire.schema import Unit
@@ -45,7 +43,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LevelPlan:
-    """A level for one camera. tau: of its residual windows, in pixel values; None where all windows are absolute.
+    """A level for one camera. tau: of its widest residual windows, in pixel values; None where all are absolute.
 
     cost_max: what one of its windows may cost each frame (`wire.loss.cost`).
     """
@@ -61,22 +59,27 @@ class LevelPlan:
     frames: int
     cost_max: Fraction
 
-    def mechanism(self, reference: NDArray[np.int64] | None) -> Mechanism:
+    def mechanism(self, reference: Reference | None) -> Mechanism:
         """How the next window works: absolute without a reference, else residual around it where tau is set.
 
+        A narrower window has its scale in proportion, rounded up, so none costs more than the widest.
+
         Args:
-            reference: (rows, columns) int64 in 0..max_value, made of releases only.
+            reference: made of releases only.
         """
         lut: Lut = self.lut
+        scale = self._scale(lut.range)
         if reference is not None and self.tau is not None:
-            lut = ResidualLut(reference, self.tau, self.lut.max_value)
+            tau = reference.tau(self.tau)
+            lut = ResidualLut(reference.values, tau, self.lut.max_value)
+            scale = -(-self._scale(2 * self.tau) * tau // self.tau)
         return Mechanism(
             lut=lut,
             cell=self.cell,
             rows=self.rows,
             columns=self.columns,
             frames=self.frames,
-            scale=self._scale(lut.range),
+            scale=scale,
             noise=self.noise,
         )
 

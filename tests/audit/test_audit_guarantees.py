@@ -107,7 +107,8 @@ def test_every_reference_follows_from_the_releases_before_it(tmp_path: Path) -> 
             assert isinstance(lut, ResidualLut) == (expected is not None)
             if isinstance(lut, ResidualLut):
                 residual += 1
-                assert (lut.reference == expected).all()
+                assert (lut.reference == expected.values).all()
+                assert lut.tau == expected.tau(32)
             keeper.add(release)
     assert residual >= 4
 

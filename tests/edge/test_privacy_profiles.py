@@ -8,6 +8,7 @@ import pytest
 from edge.errors import ConfigError
 from edge.privacy.plan import Curve, Plan, plan_for
 from edge.privacy.profiles import PROFILES, named
+from edge.privacy.schedule import Reference
 from edge.privacy.statement import make_statement
 from wire.schema import Entropy
 
@@ -86,21 +87,29 @@ def test_no_window_of_a_plan_costs_more_than_the_ledger_is_opened_for(
 ) -> None:
     made = plan(profile, curve=Curve(lut), max_value=max_value, tau=tau)
     for level in made.levels:
-        reference = np.zeros((level.rows, level.columns), np.int64)
-        costs = [level.mechanism(None).cost(made.unit), level.mechanism(reference).cost(made.unit)]
-        assert max(costs) == level.cost_of(made.unit) <= level.cost_max
+        flat = np.zeros((level.rows, level.columns), np.int64)
+        absolute, wide, narrow = (
+            level.mechanism(each).cost(made.unit)
+            for each in (None, Reference(flat, wide=True), Reference(flat, wide=False))
+        )
+        if tau is not None:
+            assert narrow <= wide
+        assert max(absolute, wide) == level.cost_of(made.unit) <= level.cost_max
     assert made.cost_total == sum(level.cost_of(made.unit) for level in made.levels)
 
 
 def test_residual_windows_have_less_noise_by_the_ratio_of_the_ranges() -> None:
     level = plan("map-day", tau=32).levels[0]
-    absolute, residual = level.mechanism(None), level.mechanism(np.zeros((30, 40), np.int64))
+    absolute, residual = level.mechanism(None), level.mechanism(Reference(np.zeros((30, 40), np.int64), wide=True))
     assert Fraction(residual.scale, absolute.scale) == Fraction(64, 255)
     assert level.mechanism(None).lut.spec.name == "linear"
 
 
 def test_without_tau_a_reference_changes_nothing() -> None:
-    assert plan("map-day").levels[0].mechanism(np.zeros((30, 40), np.int64)).lut.spec.name == "linear"
+    assert (
+        plan("map-day").levels[0].mechanism(Reference(np.zeros((30, 40), np.int64), wide=True)).lut.spec.name
+        == "linear"
+    )
 
 
 def test_tau_is_in_grey_whatever_the_sensor() -> None:
@@ -127,7 +136,7 @@ def test_a_statement_can_be_added_up_again_by_its_reader(profile: str) -> None:
     made = plan(profile, tau=32)
     entropy = entropy_of("microrng", simulated=False)
     for level in made.levels:
-        mechanism = level.mechanism(np.zeros((level.rows, level.columns), np.int64))
+        mechanism = level.mechanism(Reference(np.zeros((level.rows, level.columns), np.int64), wide=True))
         said = make_statement(made, mechanism, entropy=entropy, pixel_source="raw", simulated=False)
         assert said.slope == Fraction(said.lut.range, said.scale)
         assert said.epsilon_level == said.slope * said.unit.exposure <= level.cost_max * said.unit.exposure

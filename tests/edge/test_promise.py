@@ -10,6 +10,7 @@ import pytest
 from edge.config import configuration_hash, load
 from edge.errors import ConfigError
 from edge.privacy.plan import Plan
+from edge.privacy.schedule import Reference
 from edge.privacy.statement import make_statement
 from edge.promise import plan_of
 from wire.schema import Entropy
@@ -187,7 +188,7 @@ def test_a_custom_profile_without_its_table_is_refused(tmp_path: Path) -> None:
 def test_a_residual_window_of_a_gaussian_level_has_the_same_cost(tmp_path: Path) -> None:
     made = plan(tmp_path, GAUSSIAN)
     level = made.levels[1]
-    residual = level.mechanism(np.zeros((level.rows, level.columns), np.int64))
+    residual = level.mechanism(Reference(np.zeros((level.rows, level.columns), np.int64), wide=True))
     absolute = level.mechanism(None)
     assert residual.cost(made.unit) <= level.cost_max
     assert residual.scale < absolute.scale
