@@ -16,8 +16,9 @@ from edge.privacy.chain import parse_ratio, read_entries
 from edge.privacy.ledger import CLOCK_TOLERANCE_MS, Ledger, head_path
 from edge.privacy.lut import LinearLut
 from edge.privacy.mechanism import Mechanism
-from edge.privacy.terms import one_pair
+from edge.privacy.terms import Terms, one_pair
 from wire.exit import Exit
+from wire.schema import Unit
 
 OpenLedger = Callable[..., Ledger]
 TERMS = one_pair(Fraction(1, 100), Fraction(1, 600))
@@ -382,3 +383,23 @@ def test_the_file_is_for_its_owner_alone(open_ledger: OpenLedger, path: Path) ->
 def test_only_rationals_in_lowest_terms_are_read(text: str) -> None:
     with pytest.raises(ValueError):
         parse_ratio(text)
+
+
+def test_a_window_with_another_kind_of_noise_is_refused(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    with pytest.raises(LedgerError) as caught:
+        ledger.charge("map", Mechanism(LinearLut(255), 16, 3, 4, 2, 10**6, "discrete-gaussian"), 0)
+    assert caught.value.reason is Reason.LEDGER_CHANGED
+
+
+def test_gaussian_windows_are_charged_their_cost_and_no_more_than_a_frame_may_bear(open_ledger: OpenLedger) -> None:
+    mechanism = Mechanism(LinearLut(255), 16, 3, 4, 2, 255 * 20, "discrete-gaussian")
+    unit = Unit(visits=1, seconds=0, frames=3, pixels=99)
+    cost = mechanism.cost(unit)
+    assert cost == Fraction(1, 400) * 2 * 99
+    ledger = open_ledger(terms=Terms("discrete-gaussian", unit, 2 * cost, Fraction(1, 600)))
+    for level in ("map", "state"):
+        ledger.charge(level, mechanism, 0)
+    with pytest.raises(LedgerError) as caught:
+        ledger.charge("third", mechanism, 0)
+    assert caught.value.reason is Reason.LEDGER_OVERSPENT

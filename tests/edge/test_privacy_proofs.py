@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROOFS = ["noise.md", "window.md"]
+PROOFS = sorted(path.name for path in (ROOT / "docs" / "proofs").glob("*.md") if path.name != "README.md")
 BLOCK = re.compile(r"```python\n# (?P<path>\S+)\n(?P<code>.*?)```", re.DOTALL)
 LABEL = re.compile(r"\s+# \d+$")
 
