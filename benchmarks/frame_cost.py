@@ -9,7 +9,7 @@ import numpy as np
 
 from drivers.emulated.place import PlaceCamera
 from edge.frame import Frame
-from edge.privacy.lut import LinearLut, LogLut, Lut, ResidualLut
+from edge.privacy.lut import ClipLut, LinearLut, LogLut, Lut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.noise import Noise
 from edge.privacy.receipt import Charge, make_receipt
@@ -60,7 +60,12 @@ def frame_costs() -> str:
 
 def _luts(rows: int, columns: int) -> dict[str, Lut]:
     reference = np.full((rows, columns), 128, np.int64)
-    return {"linear": LinearLut(255), "log": LogLut.of(255), "residual": ResidualLut(reference, 32, 255)}
+    return {
+        "linear": LinearLut(255),
+        "clip": ClipLut(255, 64, 192),
+        "log": LogLut.of(255),
+        "residual": ResidualLut(reference, 32, 255),
+    }
 
 
 def _cost(camera: PlaceCamera, frame: Frame, mechanism: Mechanism) -> float:

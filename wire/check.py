@@ -42,6 +42,7 @@ def check(observation: Observation) -> None:
         "features.vector": not features.vector.any() or abs(_length(features.vector) - 1) <= ROUNDING,
         "features.keypoints": bool((features.keypoints[:, 2:4] >= 0).all() and (features.keypoints[:, 3] <= 360).all()),
         "statement.lut.parameter": statement.lut.name != "linear" or statement.lut.parameter == 0,
+        "statement.lut.range": statement.lut.name != "residual" or statement.lut.range == 2 * statement.lut.parameter,
     }
     for part, holds in rules.items():
         if not holds:

@@ -127,8 +127,9 @@ def presence(event: Event) -> str:
 
 
 def promise(card: Card) -> str:
-    """The profile's own words: ε with its unit."""
-    return f"ε = {rounded_up(card.epsilon)} for {card.unit.describe()}"
+    """The profile's own words: ε, and δ where there is one, with their unit."""
+    delta = f" (with δ = {rounded_up(card.delta)})" if card.delta else ""
+    return f"ε = {rounded_up(card.epsilon)}{delta} for {card.unit.describe()}"
 
 
 def span(card: Card) -> str:

@@ -15,9 +15,10 @@ from edge.notify import Notifier
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger, read_entries
 from edge.privacy.plan import Curve, plan_for
-from edge.privacy.profiles import named
+from edge.privacy.profiles import Level, Profile, named
 from edge.releases import ReleaseStore, ReleaseStoreError
 from wire import schema
+from wire.check import check
 from wire.codec import decode
 from wire.cose import verify
 from wire.topics import Topics
@@ -126,6 +127,24 @@ def test_each_full_window_becomes_one_observation_of_its_own_charge(site):
     assert [o.receipt.position for o in observations] == [c["position"] for c in charges][:2]
     assert [(c["first_frame"], c["frames"]) for c in charges][:2] == [(0, 2), (2, 2)]
     assert [o.statement.lut.name for o in observations] == ["log", "residual"]
+
+
+def test_levels_of_ones_own_with_gaussian_noise_are_charged_stated_and_checked(site):
+    hours, day = Level("hours", 7200, 16, Fraction(1, 2)), Level("day", 14400, 64, Fraction(1, 2))
+    profile = Profile("custom", 1, 3600, 1024, (hours, day), "discrete-gaussian", Fraction(1, 2**40))
+    site.plan = plan_for(
+        profile, width=64, height=64, max_value=255, frame_rate=Fraction(1, 3600), curve=Curve("clip", low=50), tau=None
+    )
+    site.run()
+    assert [(c["level"], c["first_frame"], c["frames"]) for c in site.charges()][:3] == [
+        ("hours", 0, 2),
+        ("day", 0, 4),
+        ("hours", 2, 2),
+    ]
+    for observation in site.observations():
+        check(observation)
+        assert (observation.statement.mechanism, observation.statement.lut.name) == ("discrete-gaussian", "clip")
+        assert observation.statement.epsilon <= 1
 
 
 def test_a_restart_uses_no_frame_number_again_and_goes_on_with_the_map(site):
