@@ -9,7 +9,7 @@ from edge.errors import ConfigError, Reason
 from edge.privacy.lut import AbsoluteLut, ClipLut, LinearLut, LogLut, Lut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.profiles import Level, Profile
-from edge.privacy.schedule import Reference
+from edge.privacy.schedule import Reference, taus
 from edge.privacy.terms import Terms
 from wire import loss
 from wire.schema import Unit
@@ -62,30 +62,27 @@ class LevelPlan:
     def mechanism(self, reference: Reference | None) -> Mechanism:
         """How the next window works: absolute without a reference, else residual around it where tau is set.
 
-        A narrower window has its scale in proportion, rounded up, so none costs more than the widest.
-
         Args:
             reference: made of releases only.
         """
         lut: Lut = self.lut
-        scale = self._scale(lut.range)
         if reference is not None and self.tau is not None:
-            tau = reference.tau(self.tau)
-            lut = ResidualLut(reference.values, tau, self.lut.max_value)
-            scale = -(-self._scale(2 * self.tau) * tau // self.tau)
+            lut = ResidualLut(reference.values, reference.tau(self.tau), self.lut.max_value)
         return Mechanism(
             lut=lut,
             cell=self.cell,
             rows=self.rows,
             columns=self.columns,
             frames=self.frames,
-            scale=scale,
+            scale=self._scale(lut.range),
             noise=self.noise,
         )
 
     def cost_of(self, presence: Unit) -> Fraction:
         """The most that a window of this level costs each frame, counted for this presence."""
-        ranges = [self.lut.range] if self.tau is None else [self.lut.range, 2 * self.tau]
+        ranges = [self.lut.range]
+        if self.tau is not None:
+            ranges += [2 * tau for tau in taus(self.tau)]
         return max(self._cost(Fraction(each, self._scale(each)), presence) for each in ranges)
 
     def _cost(self, slope: Fraction, presence: Unit) -> Fraction:

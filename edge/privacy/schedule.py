@@ -21,8 +21,14 @@ class Reference:
     wide: bool
 
     def tau(self, widest: int) -> int:
-        """τ of the window: `widest`, at least 1, or half of it, rounded up."""
-        return widest if self.wide else (widest + 1) // 2
+        """τ of the window, where a level's widest is at least 1."""
+        wide, narrow = taus(widest)
+        return wide if self.wide else narrow
+
+
+def taus(widest: int) -> tuple[int, int]:
+    """The two that a level's windows may have: the widest, and half of it, rounded up."""
+    return widest, (widest + 1) // 2
 
 
 def next_is_wide(sums: NDArray[np.int64], mechanism: Mechanism) -> bool:
