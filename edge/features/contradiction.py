@@ -1,4 +1,4 @@
-"""Does a residual release still show the place of its reference? A test with a stated rate of false alarms.
+"""Does a residual release still show the place and the light of its reference? A stated rate of false alarms.
 
 A cell counts as far where its mean residual lies further than 3τ/4 from 0. Honest cells, those whose residual without
 noise is within τ/2 for a reference without noise, are far by chance only. docs/proofs/residual.md, section 4, has the
@@ -6,6 +6,7 @@ theorem; docs/residual.md what was measured.
 """
 
 import math
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,21 @@ CHANGED = 1 / 8
 """Part of the cells that may differ in any way, as with people, before the reference is given up."""
 FALSE_ALARMS = 1e-6
 """How often a place of which at most CHANGED differs loses its reference, per window, at most."""
+ONE_SIDED = 0.95
+"""Part of the far cells on one side of the reference that says that only the light has changed.
+
+Half, three halves and a twentieth of the light reached it in 1826 of 1827 drawn changes that were noticed, a camera
+that has turned in none of 861, and another place in 35 of 546.
+"""
+
+Verdict = Literal["same", "other light", "other place"]
 
 
-def contradicts(off: NDArray[np.float64], tau: float, mechanism: Mechanism, reference_noise: float) -> bool:
-    """Whether more cells are far than CHANGED of them and chance explain.
+def judge(off: NDArray[np.float64], tau: float, mechanism: Mechanism, reference_noise: float) -> Verdict:
+    """What a residual release says of its reference.
+
+    Not the same where more cells are far than CHANGED of them and chance explain: then, another light where nearly
+    all of them are brighter than the reference, or nearly all darker, and else another place.
 
     Args:
         off: (rows, columns) mean residuals in pixel values, with noise.
@@ -28,10 +40,12 @@ def contradicts(off: NDArray[np.float64], tau: float, mechanism: Mechanism, refe
         reference_noise: standard deviation, in pixel values, of a cell of the map that the reference was made of;
             infinite where it is not known, and then nothing is contradicted.
     """
-    far = int(np.count_nonzero(np.abs(off) > 0.75 * tau))
+    brighter, darker = (int(np.count_nonzero(side > 0.75 * tau)) for side in (off, -off))
     moved = beyond(0.5 * tau, reference_noise)
     jumped = noise_beyond(mechanism, 0.25 * tau)
-    return far > most_by_chance(off.size, min(1.0, moved + jumped))
+    if brighter + darker <= most_by_chance(off.size, min(1.0, moved + jumped)):
+        return "same"
+    return "other light" if max(brighter, darker) >= ONE_SIDED * (brighter + darker) else "other place"
 
 
 def most_by_chance(cells: int, chance: float) -> int:

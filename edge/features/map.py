@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.features.contradiction import contradicts
+from edge.features.contradiction import Verdict, judge
 from edge.features.denoise import denoise
 from edge.privacy.lut import ClipLut, LogLut, ResidualLut
 from edge.privacy.mechanism import Mechanism
@@ -52,14 +52,14 @@ class Map:
 class Estimate:
     """What one release says: grey (rows, columns) float64, its noise in grey, and whether it can be believed.
 
-    `contradicts` is true where a residual release says that its reference shows another place: then the sums are
-    mostly clamped, and the estimate still shows the old one.
+    verdict: of a residual release on its reference. Where that shows another place or light, much of the sums is
+    clamped, and the estimate still shows what was there before.
     """
 
     position: int
     grey: NDArray[np.float64]
     noise: float
-    contradicts: bool
+    verdict: Verdict
 
 
 class MapKeeper:
@@ -79,19 +79,21 @@ class MapKeeper:
     def add(self, release: Release) -> Map:
         """The map after this release.
 
-        A release that contradicts its reference, or has another grid than those before, ends the memory. The map of
-        a contradiction is flat: it says nothing, and `reference` gives None, so that an absolute window comes next.
+        A release that contradicts its reference, or has another grid than those before, ends the memory, and after a
+        contradiction `reference` gives None, so that an absolute window comes next. The map of another place is flat:
+        it says nothing. That of another light shows the place, still in the light of before.
 
         Raises:
             TypeError: not a Release. Nothing else is ever described.
         """
         estimate = estimate_of(release, self._reference_noise)
         kept = self._estimates
-        if kept and (estimate.contradicts or kept[-1].grey.shape != estimate.grey.shape):
+        same = estimate.verdict == "same"
+        if kept and (not same or kept[-1].grey.shape != estimate.grey.shape):
             kept.clear()
         grey, noise = estimate.grey, estimate.noise
         fused: tuple[int, ...] = (estimate.position,)
-        if estimate.contradicts:
+        if estimate.verdict == "other place":
             grey = np.full_like(grey, grey.mean())
         else:
             kept.append(estimate)
@@ -108,7 +110,9 @@ class MapKeeper:
         )
         self._reference_noise = noise
         self._reference = None
-        if not estimate.contradicts:
+        if not same:
+            kept.clear()
+        else:
             values = reference_of(denoise(made), mechanism.lut.max_value)
             self._reference = Reference(values, next_is_wide(release.sums, mechanism))
         return made
@@ -139,14 +143,14 @@ def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism, reference
     if isinstance(lut, ResidualLut):
         tau = lut.range / 2
         off = mean - tau
-        elsewhere = contradicts(off, tau, mechanism, reference_noise / to_grey)
-        return Estimate(position, (lut.reference + off) * to_grey, noise * to_grey, elsewhere)
+        verdict = judge(off, tau, mechanism, reference_noise / to_grey)
+        return Estimate(position, (lut.reference + off) * to_grey, noise * to_grey, verdict)
     mean = np.clip(mean, 0, lut.range)
     if isinstance(lut, LogLut):
         grey, slope = undo_log(mean, lut.range, lut.offset, lut.max_value)
-        return Estimate(position, grey * to_grey, noise * slope * to_grey, contradicts=False)
+        return Estimate(position, grey * to_grey, noise * slope * to_grey, "same")
     low = lut.low if isinstance(lut, ClipLut) else 0
-    return Estimate(position, (low + mean) * to_grey, noise * to_grey, contradicts=False)
+    return Estimate(position, (low + mean) * to_grey, noise * to_grey, "same")
 
 
 def undo_log(mean: NDArray[np.float64], top: int, offset: int, max_value: int) -> tuple[NDArray[np.float64], float]:

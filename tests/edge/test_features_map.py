@@ -57,12 +57,12 @@ def test_residual_sums_come_back_as_the_place_where_it_is_within_tau_of_the_refe
     lut = ResidualLut(shown + 20, 32, 255)
     estimate = undo(1, residual_sums(shown, lut), mechanism(lut))
     np.testing.assert_allclose(estimate.grey, shown, atol=0.1)
-    assert not estimate.contradicts
+    assert estimate.verdict == "same"
 
 
 def test_a_residual_of_another_place_contradicts_its_reference():
     lut = ResidualLut(place(1), 32, 255)
-    assert undo(1, residual_sums(place(2), lut), mechanism(lut)).contradicts
+    assert undo(1, residual_sums(place(2), lut), mechanism(lut)).verdict == "other place"
 
 
 @pytest.mark.parametrize("scale", [10**5, 10**6])
@@ -96,7 +96,7 @@ def test_much_noise_is_no_contradiction():
     shown = place()
     lut = ResidualLut(shown, 32, 255)
     scale = int(30 / math.sqrt(2) * FRAMES * CELL**2)
-    assert not undo(1, residual_sums(shown, lut, 1, scale), mechanism(lut, scale)).contradicts
+    assert undo(1, residual_sums(shown, lut, 1, scale), mechanism(lut, scale)).verdict == "same"
 
 
 def test_a_noisy_reference_is_no_proof_of_another_place():
@@ -104,8 +104,8 @@ def test_a_noisy_reference_is_no_proof_of_another_place():
     rng = np.random.default_rng(3)
     noisy = np.clip(shown + np.rint(rng.laplace(0, 22, shown.shape)).astype(np.int64), 0, 255)
     lut = ResidualLut(noisy, 32, 255)
-    assert undo(1, residual_sums(shown, lut), mechanism(lut)).contradicts
-    assert not undo(1, residual_sums(shown, lut), mechanism(lut), reference_noise=31).contradicts
+    assert undo(1, residual_sums(shown, lut), mechanism(lut)).verdict == "other place"
+    assert undo(1, residual_sums(shown, lut), mechanism(lut), reference_noise=31).verdict == "same"
 
 
 def test_the_reference_of_the_next_window_is_whole_pixel_values_in_range():
@@ -200,3 +200,16 @@ def test_when_the_place_changes_the_map_says_nothing_and_an_absolute_window_come
     after = keeper.add(publish(3, place(2) * FRAMES * CELL**2, LinearLut(255)))
     assert after.fused == (3,)
     np.testing.assert_allclose(after.image, place(2), atol=0.1)
+
+
+def test_when_the_light_halves_the_map_still_shows_the_place_and_an_absolute_window_comes_next(publish):
+    keeper = MapKeeper(fuse=8)
+    before = keeper.add(publish(1, place() * FRAMES * CELL**2, LinearLut(255)))
+    lut = ResidualLut(keeper.reference().values, 32, 255)
+    darker = keeper.add(publish(2, residual_sums(place() // 2, lut), lut))
+    assert np.corrcoef(before.image.ravel(), darker.image.ravel())[0, 1] > 0.95
+    assert darker.fused == (2,)
+    assert keeper.reference() is None
+    after = keeper.add(publish(3, place() // 2 * FRAMES * CELL**2, LinearLut(255)))
+    assert after.fused == (3,)
+    np.testing.assert_allclose(after.image, place() // 2, atol=0.1)

@@ -9,8 +9,8 @@ from edge.features.contradiction import (
     CHANGED,
     FALSE_ALARMS,
     beyond,
-    contradicts,
     divergence,
+    judge,
     most_by_chance,
     noise_beyond,
 )
@@ -87,7 +87,7 @@ def test_a_place_at_the_edge_of_what_may_change_keeps_its_reference(sd, referenc
         error[np.abs(error) <= TAU / 2] = 0  # the theorem asks only whether an error passes τ/2
         shown = np.clip(mean + np.sign(mean) * np.abs(error), -TAU, TAU)
         off = shown.reshape(ROWS, COLUMNS) + laplace(rng, sd)
-        assert not contradicts(off, TAU, used, reference_sd)
+        assert judge(off, TAU, used, reference_sd) == "same"
 
 
 @pytest.mark.parametrize("sd", [2.5, 5])
@@ -95,11 +95,12 @@ def test_a_place_of_which_a_third_is_clamped_loses_its_reference(sd):
     rng = np.random.default_rng(8)
     for _ in range(50):
         mean = np.where(np.arange(ROWS * COLUMNS) < ROWS * COLUMNS / 3, TAU, 0).reshape(ROWS, COLUMNS)
-        assert contradicts(mean + laplace(rng, sd), TAU, mechanism(sd), sd)
+        assert judge(mean + laplace(rng, sd), TAU, mechanism(sd), sd) == "other light"
+        assert judge(mean * rng.choice([-1, 1], mean.shape) + laplace(rng, sd), TAU, mechanism(sd), sd) == "other place"
 
 
 def test_a_reference_of_unknown_noise_is_never_given_up():
-    assert not contradicts(np.full((ROWS, COLUMNS), float(TAU)), TAU, mechanism(1), math.inf)
+    assert judge(np.full((ROWS, COLUMNS), float(TAU)), TAU, mechanism(1), math.inf) == "same"
     assert beyond(16, math.inf) == 1
     assert beyond(16, 0) == 0
 
