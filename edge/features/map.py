@@ -81,7 +81,8 @@ class MapKeeper:
 
         A release that contradicts its reference, or has another grid than those before, ends the memory, and after a
         contradiction `reference` gives None, so that an absolute window comes next. The map of another place is flat:
-        it says nothing. That of another light shows the place, still in the light of before.
+        it says nothing. That of another light shows the place, still in the light of before; where the window was
+        narrow, a wide one around this map comes next, and may be enough.
 
         Raises:
             TypeError: not a Release. Nothing else is ever described.
@@ -108,13 +109,15 @@ class MapKeeper:
             height=mechanism.rows * mechanism.cell,
             fused=fused,
         )
+        narrow = self._reference is not None and not self._reference.wide
+        relit = estimate.verdict == "other light"
         self._reference_noise = noise
         self._reference = None
         if not same:
             kept.clear()
-        else:
+        if same or (relit and narrow):
             values = reference_of(denoise(made), mechanism.lut.max_value)
-            self._reference = Reference(values, next_is_wide(release.sums, mechanism))
+            self._reference = Reference(values, relit or next_is_wide(release.sums, mechanism))
         return made
 
     def reference(self) -> Reference | None:
