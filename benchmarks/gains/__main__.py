@@ -18,9 +18,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.gains import chains, kernels, levels, references, scenes, tables
+from benchmarks.gains import chains, grids, kernels, levels, references, scenes, tables
 
 Make = Callable[[], list[scenes.Scene]]
+Candidate = Callable[[Mapping[str, Make], Fraction], str]
 REPEATS = 8
 """Draws of the noise on a clip, which is one place."""
 
@@ -58,14 +59,20 @@ def _kernels(groups: Mapping[str, Make], epsilon: Fraction) -> str:
     return "\n".join([kernels.HEAD, *rows])
 
 
+def _grids(groups: Mapping[str, Make], epsilon: Fraction) -> str:
+    rows = [row for name, make in groups.items() for row in grids.lines(name, make(), epsilon)]
+    return "\n".join([grids.HEAD, *rows])
+
+
 def _levels(groups: Mapping[str, Make], epsilon: Fraction) -> str:
     tree = [levels.TREE_HEAD, *levels.tree(), "", chains.HEAD]
     return "\n".join([*tree, *_rows(groups, lambda places: levels.joined(places, epsilon))])
 
 
-def _chained(variants: Mapping[str, chains.Variant]) -> Callable[[Mapping[str, Make], Fraction], str]:
+def _chained(variants: Mapping[str, chains.Variant], *, dimmed: float = 1.0) -> Candidate:
     def table(groups: Mapping[str, Make], epsilon: Fraction) -> str:
-        return "\n".join([chains.HEAD, *_rows(groups, lambda places: chains.scores(places, variants, epsilon))])
+        rows = _rows(groups, lambda places: chains.scores(places, variants, epsilon, dimmed=dimmed))
+        return "\n".join([chains.HEAD, *rows])
 
     return table
 
@@ -82,14 +89,16 @@ def _machine() -> str:
     )
 
 
-CANDIDATES: Mapping[str, Callable[[Mapping[str, Make], Fraction], str]] = {
+CANDIDATES: Mapping[str, Candidate] = {
     "kernels": _kernels,
     "redescending": _chained(references.redescending()),
     "tau": _chained(references.own_tau()),
     "tables": _chained(tables.public()),
     "sub-cell": _chained(references.sub_cell()),
+    "grids": _grids,
     "levels": _levels,
     "logarithm": _chained(tables.offsets()),
+    "logarithm-dimmed": _chained(tables.offsets(), dimmed=0.6),
 }
 
 

@@ -43,29 +43,38 @@ class Variant(NamedTuple):
         return np.clip(released.finish(self.clean(released)), 0, VALUES - 1)
 
 
-def mechanism(function: Function, frames: NDArray[np.uint8], epsilon: Fraction, overlap: int = 1) -> Mechanism:
+def mechanism(
+    function: Function, frames: NDArray[np.uint8], epsilon: Fraction, *, overlap: int = 1, cell: int = CELL
+) -> Mechanism:
     """A window over these frames."""
     count, height, width = frames.shape
-    rows, columns = Axis(height, CELL, overlap), Axis(width, CELL, overlap)
+    rows, columns = Axis(height, cell, overlap), Axis(width, cell, overlap)
     return Mechanism(function, rows, columns, math.ceil(PIXELS * count / PART), epsilon)
 
 
 class Looks:
     """The windows of one scene, made once and seen by every variant."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, dimmed: float = 1.0, aside: tuple[int, int] = (0, 0)) -> None:
+        """dimmed: the light of the second run. aside: pixels down and right that the camera looks to the side."""
         self._scene = scene
-        self._shots: dict[tuple[int, int, float], Shot] = {}
+        self._aside = aside
+        self._gains = (1.0, dimmed)
+        self._shots: dict[tuple[int, int], Shot] = {}
 
-    def shot(self, run: int, index: int, gain: float = 1.0) -> Shot:
-        if (run, index, gain) not in self._shots:
-            frames, stood = self._scene.shot(run, index, gain)
-            self._shots[run, index, gain] = Shot(view(frames), measure.truth(view(stood)))
-        return self._shots[run, index, gain]
+    def shot(self, run: int, index: int) -> Shot:
+        if (run, index) not in self._shots:
+            frames, stood = self._scene.shot(run, index, self._gains[run])
+            self._shots[run, index] = Shot(view(frames, *self._aside), measure.truth(view(stood, *self._aside)))
+        return self._shots[run, index]
 
     @property
-    def truth(self) -> Grey:
-        return measure.truth(view(self._scene.empty))
+    def truths(self) -> tuple[Grey, Grey]:
+        empty = self.truth(CELL)
+        return empty, self._gains[1] * empty
+
+    def truth(self, cell: int) -> Grey:
+        return measure.truth(view(self._scene.empty, *self._aside), cell)
 
 
 def chain(looks: Looks, run: int, variant: Variant, epsilon: Fraction, rng: np.random.Generator) -> Released:
@@ -88,18 +97,18 @@ Kept = dict[str, list[measure.Score]]
 """By variant: its scores, scene by scene."""
 
 
-def scores(scenes: Iterable[Scene], variants: Mapping[str, Variant], epsilon: Fraction) -> Kept:
+def scores(scenes: Iterable[Scene], variants: Mapping[str, Variant], epsilon: Fraction, *, dimmed: float = 1.0) -> Kept:
     """Every variant at every scene. All variants see the same frames and the same seeds."""
     kept: Kept = {name: [] for name in variants}
     for number, scene in enumerate(scenes):
-        looks = Looks(scene)
+        looks = Looks(scene, dimmed)
         for name, variant in variants.items():
             seeds = (np.random.default_rng((5, run, number)) for run in (0, 1))
             one, two = (chain(looks, run, variant, epsilon, rng) for run, rng in enumerate(seeds))
             stood = looks.shot(0, variant.windows).stood, looks.shot(1, variant.windows).stood
             noise = (one.spread + two.spread) / 2
             clean = variant.finished(one), variant.finished(two)
-            kept[name].append(measure.score(scene.name, noise, clean, (looks.truth, looks.truth), stood))
+            kept[name].append(measure.score(scene.name, noise, clean, looks.truths, stood))
     return kept
 
 
@@ -116,20 +125,13 @@ def lines(group: str, kept: Mapping[str, list[measure.Score]]) -> list[str]:
         pairs = list(zip(own, first, strict=True))
         rows.append(
             f"| {group} | {name} | {len(own)} | {np.mean([s.noise for s in own]):.1f} "
-            f"| {measure.interval([s.error for s in own])} | {_change([s.error - f.error for s, f in pairs])} "
+            f"| {measure.interval([s.error for s in own])} | {measure.change([s.error - f.error for s, f in pairs])} "
             f"| {measure.interval([s.stood for s in own]).mean:.1f} "
-            f"| {_change([s.stood - f.stood for s, f in pairs])} "
+            f"| {measure.change([s.stood - f.stood for s, f in pairs])} "
             f"| {np.mean([s.matches for s in own]):.1f} | {np.mean([s.right for s in own]):.1f} "
-            f"| {_change([s.right - f.right for s, f in pairs])} | {_ratio(own)} |"
+            f"| {measure.change([s.right - f.right for s, f in pairs])} | {_ratio(own)} |"
         )
     return rows
-
-
-def _change(differences: list[float]) -> str:
-    if not any(differences):
-        return "-"
-    own = measure.interval(differences)
-    return f"{own.mean:+.2f} ± {own.half:.2f}" if math.isfinite(own.half) else f"{own.mean:+.2f}"
 
 
 def _ratio(own: list[measure.Score]) -> str:

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from benchmarks.gains import measure
 from benchmarks.gains.chains import mechanism
 from benchmarks.gains.mechanisms import Grey, linear
-from benchmarks.gains.scenes import Scene, view
+from benchmarks.gains.scenes import ASIDE, Scene, view
 
 WIDTHS = {"disjoint cells": 1, "trapezoid, ramp 5": 5, "trapezoid, ramp 9": 9, "hat": 15}
-ASIDE = (7, 5)
-"""Pixels down and right: not whole cells."""
 
 HEAD = (
     "| scenes | kernel | ε | n | noise | error | same view: matches | right | change | moved view: matches | right "
@@ -42,8 +40,8 @@ def lines(group: str, scenes: Iterable[Scene], epsilons: Iterable[Fraction]) -> 
         rows.append(
             f"| {group} | {kernel} | {epsilon} | {len(own)} | {np.mean([f.noise for f in own]):.1f} "
             f"| {measure.interval([f.error for f in own])} "
-            f"| {_half([f.still for f in own], [f.still for f in first])} "
-            f"| {_half([f.moved for f in own], [f.moved for f in first])} "
+            f"| {measure.gained([f.still for f in own], [f.still for f in first])} "
+            f"| {measure.gained([f.moved for f in own], [f.moved for f in first])} "
             f"| {measure.interval([f.moved[2] for f in own])} |"
         )
     return rows
@@ -61,12 +59,6 @@ def _measure(scene: Scene, width: int, epsilon: Fraction, seed: int) -> _Found:
 
 
 def _map(frames: NDArray[np.uint8], width: int, epsilon: Fraction, rng: np.random.Generator) -> tuple[Grey, float]:
-    window = mechanism(linear(), frames, epsilon, width)
+    window = mechanism(linear(), frames, epsilon, overlap=width)
     released = window.release(window.sums(frames), len(frames), rng)
     return measure.cleaned(released), released.spread
-
-
-def _half(own: list[tuple[int, int, float]], first: list[tuple[int, int, float]]) -> str:
-    change = measure.interval([a[1] - b[1] for a, b in zip(own, first, strict=True)])
-    gained = "-" if own == first else f"{change.mean:+.2f} ± {change.half:.2f}"
-    return f"{np.mean([f[0] for f in own]):.1f} | {np.mean([f[1] for f in own]):.1f} | {gained}"

@@ -20,7 +20,7 @@ LEAF = 3
 """Hours."""
 DAYS = 32
 DAY_ALONE = 20.0
-"""Grey: noise of one day's mean, cells of 16, where the day has the whole of epsilon = 1/2."""
+"""Grey: noise of one day's mean where it has all that a frame may cost (Laplace, epsilon = 1/2, cells of 16)."""
 
 Plan = Mapping[int, Fraction]
 """Hours of each level, and its share of what each frame may cost."""
@@ -45,18 +45,19 @@ def plans() -> dict[str, Plan]:
 
 
 def tree() -> list[str]:
-    """Noise of the least-squares estimate of three means, every leaf being free to differ from every other."""
+    """Noise of the least-squares estimates of means, every leaf being free to differ from every other."""
     rows = []
-    for name, plan in plans().items():
-        cells = [f"{sd:.0f}" if math.isfinite(sd) else "-" for sd in deviations(plan)]
-        rows.append(f"| {name} | {' | '.join(cells)} |")
+    for noise in ("Laplace", "Gaussian"):
+        for name, plan in plans().items():
+            cells = [f"{sd:.0f}" if math.isfinite(sd) else "-" for sd in deviations(plan, gaussian=noise == "Gaussian")]
+            rows.append(f"| {noise} | {name} | {' | '.join(cells)} |")
     return rows
 
 
-TREE_HEAD = "| plan | last 3 h | last day | last 8 days | all 32 days |\n|---|---|---|---|---|"
+TREE_HEAD = "| noise | plan | last 3 h | last day | last 8 days | all 32 days |\n|---|---|---|---|---|---|"
 
 
-def deviations(plan: Plan) -> list[float]:
+def deviations(plan: Plan, *, gaussian: bool = False) -> list[float]:
     """Standard deviation in grey of the estimated mean of the last 3 h, day, 8 days and 32 days."""
     leaves = DAYS * 24 // LEAF
     rows, weights = [], []
@@ -66,15 +67,15 @@ def deviations(plan: Plan) -> list[float]:
             row = np.zeros(leaves)
             row[first : first + size] = 1 / size
             rows.append(row)
-            weights.append(1 / noise_of(hours, share) ** 2)
+            weights.append(1 / noise_of(hours, share, gaussian=gaussian) ** 2)
     seen = np.stack(rows)
     information = seen.T @ (np.array(weights)[:, None] * seen)
     return [_deviation(information, leaves - size) for size in (1, 8, 64, leaves)]
 
 
-def noise_of(hours: int, share: Fraction) -> float:
-    """Noise of a window's mean is as 1 / (hours * slope)."""
-    return DAY_ALONE * 24 / hours / float(share)
+def noise_of(hours: int, share: Fraction, *, gaussian: bool) -> float:
+    """Noise of a window's mean is as 1 / (hours * slope): slopes add for Laplace noise, their squares for Gaussian."""
+    return DAY_ALONE * 24 / hours / (math.sqrt(share) if gaussian else float(share))
 
 
 def _deviation(information: NDArray[np.float64], first: int) -> float:
@@ -98,9 +99,7 @@ def joined(scenes: Iterable[Scene], epsilon: Fraction) -> dict[str, list[measure
         maps = [_maps(looks.shot(run, 0).frames, epsilon, np.random.default_rng((9, run, number))) for run in (0, 1)]
         for name in maps[0]:
             (one, noise), (two, _) = maps[0][name], maps[1][name]
-            kept.setdefault(name, []).append(
-                measure.score(scene.name, noise, (one, two), (looks.truth, looks.truth), stood)
-            )
+            kept.setdefault(name, []).append(measure.score(scene.name, noise, (one, two), looks.truths, stood))
     return kept
 
 

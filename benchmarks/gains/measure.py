@@ -33,10 +33,10 @@ class Score(NamedTuple):
     vectors: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def truth(empty: NDArray[np.uint8] | Grey) -> Grey:
+def truth(empty: NDArray[np.uint8] | Grey, cell: int = CELL) -> Grey:
     """The cell means of a plane."""
-    rows, columns = (side // CELL for side in empty.shape)
-    cells = empty[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL)
+    rows, columns = (side // cell for side in empty.shape)
+    cells = empty[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell)
     means: Grey = cells.mean(axis=(1, 3))
     return means
 
@@ -73,12 +73,12 @@ def rms(values: Grey) -> float:
     return float(np.sqrt(np.mean(values**2))) if values.size else math.nan
 
 
-def matches(one: Grey, two: Grey, moved: tuple[int, int] = (0, 0)) -> tuple[int, int, float]:
+def matches(one: Grey, two: Grey, moved: tuple[int, int] = (0, 0), cell: int = CELL) -> tuple[int, int, float]:
     """Matches, right ones, and the median distance in pixels of the right ones from where they belong.
 
     moved: (x, y) that keypoints of `two` lie further than those of `one`.
     """
-    first, second = detect(one.astype(np.float32), CELL), detect(two.astype(np.float32), CELL)
+    first, second = detect(one.astype(np.float32), cell), detect(two.astype(np.float32), cell)
     pairs = match(first[1], second[1])
     apart = second[0][pairs[:, 1], :2] - first[0][pairs[:, 0], :2] - np.array(moved, np.float32)
     distance = np.linalg.norm(apart, axis=1)
@@ -131,6 +131,14 @@ def interval(values: Sequence[float]) -> Interval:
     return Interval(float(known.mean()), student(len(known) - 1) * float(known.std(ddof=1)) / math.sqrt(len(known)))
 
 
+def change(differences: Sequence[float]) -> str:
+    """The mean of paired differences, with its interval; a dash for what is compared with itself."""
+    if not any(differences):
+        return "-"
+    own = interval(differences)
+    return f"{own.mean:+.2f} ± {own.half:.2f}" if math.isfinite(own.half) else f"{own.mean:+.2f}"
+
+
 def student(freedom: int) -> float:
     """The 97.5 % quantile of Student's t (Fisher and Cornish 1960; within 0.3 % from 4 degrees of freedom on)."""
     z = 1.959964
@@ -141,3 +149,9 @@ def student(freedom: int) -> float:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
     )
     return float(sum(term / freedom**power for power, term in enumerate(terms)))
+
+
+def gained(own: list[tuple[int, int, float]], first: list[tuple[int, int, float]]) -> str:
+    """Matches, right ones, and how many more of them than `first`."""
+    more = change([a[1] - b[1] for a, b in zip(own, first, strict=True)])
+    return f"{np.mean([f[0] for f in own]):.1f} | {np.mean([f[1] for f in own]):.1f} | {more}"

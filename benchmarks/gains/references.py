@@ -9,6 +9,7 @@ from benchmarks.gains import measure
 from benchmarks.gains.chains import Make, Past, Variant
 from benchmarks.gains.mechanisms import Integers, Residual, spread_out
 from benchmarks.gains.scenes import CELL
+from benchmarks.gains.tables import clip_of
 from edge.features.map import reference_of
 
 Tau = Callable[[Past], Integers]
@@ -37,7 +38,11 @@ def own_tau() -> dict[str, Variant]:
         "tau 24": fixed(24),
         "tau 16": fixed(16),
         "tau 12": fixed(12),
-        "tau 32, 16, 12": lambda past: np.full(past.grey.shape, (32, 16, 12)[past.window - 1], np.int64),
+        "tau 32, 16, 16": falling(32, 16, 16),
+        "tau 32, 16, 12": falling(32, 16, 12),
+        "tau 32, 16, 8": falling(32, 16, 8),
+        "tau 32, 12, 8": falling(32, 12, 8),
+        "tau 48, 24, 12": falling(48, 24, 12),
     }
     contrasts = {
         "8 and half the contrast around, to 48": by_contrast(8, 1, 2, 48),
@@ -48,7 +53,15 @@ def own_tau() -> dict[str, Variant]:
     weighed = {
         f"{name}, weighed": Variant(residual(tau), 3, measure.weighed) for name, tau in list(contrasts.items())[1:]
     }
-    return variants | weighed
+    turns = {
+        "clip to 1 % to 99 % of the map, tau 16, 12": (clip_of(1, 0), residual(fixed(16)), residual(fixed(12))),
+        "tau 32, 16, then 8 and an eighth of the contrast, to 24": (
+            residual(fixed(32)),
+            residual(fixed(16)),
+            residual(by_contrast(8, 1, 8, 24)),
+        ),
+    }
+    return variants | weighed | {name: Variant(in_turn(*makes), 3) for name, makes in turns.items()}
 
 
 def sub_cell() -> dict[str, Variant]:
@@ -72,6 +85,16 @@ def residual(tau: Tau, *, vanish: int = 0, fine: bool = False, settle: int = 0) 
 
 def fixed(tau: int) -> Tau:
     return lambda past: np.full(past.grey.shape, tau, np.int64)
+
+
+def falling(*taus: int) -> Tau:
+    """One tau for each window."""
+    return lambda past: np.full(past.grey.shape, taus[past.window - 1], np.int64)
+
+
+def in_turn(*makes: Make) -> Make:
+    """One function for each window."""
+    return lambda past: makes[past.window - 1](past)
 
 
 def by_contrast(least: int, part: int, of: int, most: int) -> Tau:

@@ -19,6 +19,8 @@ from drivers.emulated.scenery import draw_background, draw_person
 CELL = 16
 MARGIN = CELL
 """Pixels that a scene is larger than a view, so that a second camera can look a little to the side."""
+ASIDE = (7, 5)
+"""Pixels down and right that a second camera looks to the side: not whole cells."""
 FRAMES = 24
 SENSOR = 3.0
 """Grey: standard deviation of one pixel of one frame."""
