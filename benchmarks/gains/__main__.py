@@ -1,6 +1,6 @@
 """Which further mechanisms would make the maps better at the same epsilon?
 
-    python -m benchmarks.gains [--only tables,tau] [--drawn 16] [--photos FOLDER] [--clip VIDEO] [--write FILE]
+    python -m benchmarks.gains [--only tables,tau] [--photos FOLDER] [--clip VIDEO] [--write FILE] [--picture FILE]
 
 LUTs, references, denoiser, keypoints, matching and grid vector are the product's. The mechanisms are prototypes in
 integers (mechanisms.py); their noise has the product's law, but comes from numpy with a seed, so that thousands of
@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.gains import chains, grids, kernels, levels, references, scenes, tables
+from benchmarks.gains import chains, grids, kernels, levels, picture, references, scenes, tables
 
 Make = Callable[[], list[scenes.Scene]]
 Candidate = Callable[[Mapping[str, Make], Fraction], str]
@@ -35,8 +35,12 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, help="a clip from a fixed camera")
     parser.add_argument("--epsilon", type=Fraction, default=Fraction(1, 2), help="for the unit")
     parser.add_argument("--write", type=Path, help="also write the tables to this file")
+    parser.add_argument("--picture", type=Path, help="only write a PNG of a drawn place and its maps")
     flags = parser.parse_args()
     cv2.setNumThreads(1)
+    if flags.picture:
+        picture.write(flags.picture, flags.epsilon)
+        return
     groups: dict[str, Make] = {"drawn": lambda: list(scenes.drawn(flags.drawn))}
     if flags.photos:
         groups["photographs"] = lambda: list(scenes.photographs(flags.photos, flags.take))

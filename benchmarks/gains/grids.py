@@ -100,9 +100,9 @@ def lines(group: str, scenes: Iterable[Scene], epsilon: Fraction) -> list[str]:
 
 
 def _measure(looks: Looks, aside: Looks, plan: Plan, epsilon: Fraction, seed: int) -> Found:
-    one, noise = _map(looks, 0, plan, epsilon, seed)
-    two, _ = _map(looks, 1, plan, epsilon, seed)
-    three, _ = _map(aside, 1, plan, epsilon, seed)
+    one, noise = private_map(looks, 0, plan, epsilon, seed)
+    two, _ = private_map(looks, 1, plan, epsilon, seed)
+    three, _ = private_map(aside, 1, plan, epsilon, seed)
     truth = looks.truth(HALF)
     down, right = ASIDE
     return Found(
@@ -113,7 +113,7 @@ def _measure(looks: Looks, aside: Looks, plan: Plan, epsilon: Fraction, seed: in
     )
 
 
-def _map(looks: Looks, run: int, plan: Plan, epsilon: Fraction, seed: int) -> tuple[Grey, float]:
+def private_map(looks: Looks, run: int, plan: Plan, epsilon: Fraction, seed: int) -> tuple[Grey, float]:
     """The map from four windows, and the noise of their mean."""
     rng = np.random.default_rng((13, run, seed))
     placed: list[Placed] = []

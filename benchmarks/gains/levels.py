@@ -57,9 +57,9 @@ def tree() -> list[str]:
 TREE_HEAD = "| noise | plan | last 3 h | last day | last 8 days | all 32 days |\n|---|---|---|---|---|---|"
 
 
-def deviations(plan: Plan, *, gaussian: bool = False) -> list[float]:
+def deviations(plan: Plan, *, gaussian: bool = False, days: int = DAYS) -> list[float]:
     """Standard deviation in grey of the estimated mean of the last 3 h, day, 8 days and 32 days."""
-    leaves = DAYS * 24 // LEAF
+    leaves = days * 24 // LEAF
     rows, weights = [], []
     for hours, share in plan.items():
         size = hours // LEAF
@@ -70,7 +70,7 @@ def deviations(plan: Plan, *, gaussian: bool = False) -> list[float]:
             weights.append(1 / noise_of(hours, share, gaussian=gaussian) ** 2)
     seen = np.stack(rows)
     information = seen.T @ (np.array(weights)[:, None] * seen)
-    return [_deviation(information, leaves - size) for size in (1, 8, 64, leaves)]
+    return [_deviation(information, leaves - size) for size in (1, 8, min(64, leaves), leaves)]
 
 
 def noise_of(hours: int, share: Fraction, *, gaussian: bool) -> float:

@@ -116,14 +116,14 @@ def photographs(folder: Path, count: int) -> Iterator[Scene]:
 
 
 def clip(path: Path) -> Scene:
-    """A clip, every second frame of it."""
+    """A clip, and every so many frames of it, so that a window has about FRAMES of them."""
     video = cv2.VideoCapture(str(path))
     frames = []
     while (got := video.read())[0]:
         frames.append(_whole_cells(cv2.cvtColor(got[1], cv2.COLOR_BGR2GRAY).astype(np.uint8)))
     if len(frames) < 8 * FRAMES:
         raise SystemExit(f"{path}: fewer than {8 * FRAMES} frames")
-    kept = np.stack(frames[:: max(1, len(frames) // (16 * FRAMES))])
+    kept = np.stack(frames[:: len(frames) // (8 * FRAMES)])
     return Clip(f"clip {path.stem}", np.median(kept, axis=0).astype(np.uint8), kept)
 
 

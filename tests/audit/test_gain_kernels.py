@@ -4,8 +4,20 @@ from itertools import product
 import numpy as np
 import pytest
 
-from benchmarks.gains.mechanisms import Axis, Function, Mechanism, Residual, Table, clipped, linear, spread_out
+from benchmarks.gains import grids, levels
+from benchmarks.gains.mechanisms import (
+    Axis,
+    Function,
+    Mechanism,
+    Released,
+    Residual,
+    Table,
+    clipped,
+    linear,
+    spread_out,
+)
 from benchmarks.gains.tables import equalised, log
+from edge.features.denoise import dct_matrix, frequency
 from edge.privacy.lut import LinearLut, ResidualLut
 
 EPSILON = Fraction(1)
@@ -120,6 +132,61 @@ def test_the_prototypes_that_the_product_has_are_the_products() -> None:
 def test_kernels_that_overlap_refuse_a_tau_for_each_cell() -> None:
     with pytest.raises(ValueError, match="overlapping"):
         _ = window(own_taus(), 2, 4, 2, overlap=3).scales
+
+
+def test_a_grid_that_begins_elsewhere_costs_the_same() -> None:
+    every = images(3, 4, (0, 255))
+    for down, right in product((0, 1), repeat=2):
+        mechanism = window(linear(), 3 - down, 4 - right, 2)
+        sums = np.stack([mechanism.sums(image[None, down:, right:]).ravel() for image in every])
+        pixels = every.reshape(len(every), -1)
+        for one in range(0, len(every), 7):
+            cost = np.abs(sums - sums[one]).sum(axis=1)
+            assert (cost <= 255 * (pixels != pixels[one]).sum(axis=1)).all()
+
+
+def test_joined_grids_are_the_least_squares_map_under_the_prior() -> None:
+    rng = np.random.default_rng(3)
+    rows, columns = 6, 8
+    placed = [
+        grids.Placed(Released(rng.normal(100, 40, shape), np.full(shape, noise)), slice(d, d + 2 * shape[0]), across)
+        for shape, noise, d, across in (((3, 4), 4.0, 0, slice(0, 8)), ((2, 3), 2.0, 1, slice(1, 7)))
+    ]
+    information, seen = np.zeros((48, 48)), np.zeros(48)
+    for release, down, across in placed:
+        for i, j in np.ndindex(release.grey.shape):
+            cell = np.zeros((rows, columns))
+            cell[down, across][2 * i : 2 * i + 2, 2 * j : 2 * j + 2] = 1 / 4
+            information += np.outer(cell, cell) / release.spread**2
+            seen += cell.ravel() * release.grey[i, j] / release.spread**2
+    penalty = frequency(rows, columns) ** 2
+    texture = max(float(placed[-1].released.grey.var()) - 4.0, 1.0)
+    penalty *= (1 / penalty.ravel()[1:]).sum() / (texture * penalty.size)
+    basis = np.kron(dct_matrix(rows), dct_matrix(columns))
+    dense = np.linalg.solve(information + (basis.T * penalty.ravel()) @ basis, seen)
+    assert grids.finer(placed).ravel() == pytest.approx(dense, abs=1e-3)
+
+
+def test_joined_levels_are_the_least_squares_map_of_both() -> None:
+    rng = np.random.default_rng(4)
+    fine = Released(rng.normal(100, 40, (5, 9)), np.full((5, 9), 6.0))
+    coarse = Released(rng.normal(100, 40, (1, 2)), np.full((1, 2), 1.5))
+    grey, covariance = levels.join(fine, coarse)
+    information, seen = np.eye(45) / 36, fine.grey.ravel() / 36
+    for j in range(2):
+        block = np.zeros((5, 9))
+        block[:4, 4 * j : 4 * j + 4] = 1 / 16
+        information += np.outer(block, block) / 2.25
+        seen = seen + block.ravel() * coarse.grey[0, j] / 2.25
+    assert grey.ravel() == pytest.approx(np.linalg.solve(information, seen))
+    assert covariance == pytest.approx(np.linalg.inv(information), abs=1e-9)
+
+
+def test_a_level_that_has_all_of_the_budget_is_as_quiet_as_its_window_is_long() -> None:
+    three, day, *_ = levels.deviations({24: Fraction(1)}, days=2)
+    assert three == np.inf
+    assert day == pytest.approx(levels.DAY_ALONE)
+    assert levels.deviations({3: Fraction(1)}, days=2)[0] == pytest.approx(8 * levels.DAY_ALONE)
 
 
 def _past() -> object:
