@@ -79,7 +79,7 @@ _SUMMARY = {
     "run": "start capture and relay together",
     "capture": "the process that sees pixels and has no network",
     "relay": "the process that has the network and sees no pixels",
-    "ledger": "show or verify the record of every charge",
+    "ledger": "show, verify or export the record of every charge",
     "verify": "check a signed observation away from its device",
     "card": "what is promised at which distance and for how long",
     "qrng": "list, probe, test and commission entropy sources",

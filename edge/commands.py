@@ -1,7 +1,6 @@
 """The subcommands of the device side. Each takes its arguments and returns an exit status."""
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -65,22 +64,10 @@ def init(arguments: Sequence[str]) -> int:
 
 
 def ledger(arguments: Sequence[str]) -> int:
-    """Show or verify the record of every charge."""
-    parser = argparse.ArgumentParser("speckled ledger", description="the record of every charge")
-    parser.add_argument("what", choices=["show", "verify"])
-    _config_option(parser)
-    options = parser.parse_args(arguments)
-    from edge.assemble import ledger_path
-    from edge.privacy.ledger import read_entries
+    """Show, verify or export the record of every charge."""
+    from edge.ledger.command import main
 
-    entries = read_entries(ledger_path(load(options.config)))
-    if options.what == "show":
-        for entry in entries:
-            sys.stdout.write(json.dumps(entry, sort_keys=True) + "\n")
-    else:
-        charges = sum(entry["kind"] == "charge" for entry in entries)
-        sys.stdout.write(f"the chain is whole: {len(entries)} entries, {charges} charges\n")
-    return Exit.OK
+    return main(arguments)
 
 
 def qrng(arguments: Sequence[str]) -> int:

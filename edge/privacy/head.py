@@ -45,8 +45,7 @@ class HeadFile:
 
     def read(self) -> Mark | None:
         """The newest mark that is whole, or None where there is none. Raises OSError."""
-        marks = [mark for slot in range(SLOTS) if (mark := _parse(os.pread(self._fd, SLOT, slot * SLOT)))]
-        return max(marks, key=lambda mark: mark.position, default=None)
+        return _newest(*(os.pread(self._fd, SLOT, slot * SLOT) for slot in range(SLOTS)))
 
     def write(self, mark: Mark) -> None:
         """Note an entry. It is on the disk on return. Raises OSError."""
@@ -92,19 +91,42 @@ def open_head(path: Path, hashes: Sequence[bytes], *, believe: bool) -> HeadFile
     return head
 
 
+def read_mark(path: Path) -> Mark | None:
+    """The newest whole mark of a file that somebody else may be writing; None without one. Raises OSError."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return _newest(data[:SLOT], data[SLOT : SLOTS * SLOT])
+
+
+def check_mark(path: Path, mark: Mark, hashes: Sequence[bytes]) -> None:
+    """Whether the ledger at `path` still holds the entry that was marked. Raises LedgerError (LEDGER_TAIL)."""
+    if mark.position > len(hashes):
+        raise _lost(path, f"the ledger ends at position {len(hashes)}, and had got to {mark.position}")
+    if hashes[mark.position - 1] != mark.hash:
+        raise _lost(path, "the ledger and its marks do not fit")
+
+
 def _compare(path: Path, mark: Mark | None, hashes: Sequence[bytes]) -> None:
     """An entry without its mark is what a crash leaves between the two; nobody got a receipt for it."""
-    marked = mark.position if mark else 0
-    ahead = len(hashes) - marked
-    if ahead in (0, 1) and (mark is None or hashes[marked - 1] == mark.hash):
-        return
-    lost = f"the ledger ends at position {len(hashes)}, and had got to {marked}"
-    raise LedgerError(
+    if mark is not None:
+        check_mark(path.with_suffix(""), mark, hashes)
+    if len(hashes) - (mark.position if mark else 0) > 1:
+        raise _lost(path.with_suffix(""), f"the ledger and {path.name} do not fit")
+
+
+def _lost(ledger: Path, what: str) -> LedgerError:
+    return LedgerError(
         Reason.LEDGER_TAIL,
-        f"{path.with_suffix('')}: {lost if ahead < 0 else f'the ledger and {path.name} do not fit'}",
+        f"{ledger}: {what}",
         "put the newest copy of both files back; where there is none, count what is missing as spent and begin a new "
         "epoch with `speckled run --new-epoch`",
     )
+
+
+def _newest(*slots: bytes) -> Mark | None:
+    return max(filter(None, map(_parse, slots)), key=lambda mark: mark.position, default=None)
 
 
 def _line(mark: Mark) -> bytes:
@@ -119,4 +141,4 @@ def _parse(slot: bytes) -> Mark | None:
         mark = Mark(int(position), bytes.fromhex(digest))
     except ValueError:
         return None
-    return mark if _line(mark) == line else None
+    return mark if mark.position > 0 and _line(mark) == line else None
