@@ -4,10 +4,11 @@ import argparse
 import datetime as dt
 import platform
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.residual import days, restart
+from benchmarks.residual import days, follow, restart
 
 
 def main() -> None:
@@ -15,6 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.residual", description=__doc__)
     parser.add_argument("--places", type=int, default=3, help="drawn places for the days")
     parser.add_argument("--changes", type=int, default=20, help="drawn places of each kind for the restart")
+    parser.add_argument("--video", type=Path, help="a clip of at least 640 columns from a fixed camera, for the noise")
     parser.add_argument("--photos", type=Path, help="a folder of photographs (*.jpg), for the restart too")
     options = parser.parse_args()
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "opencv-python-headless"))
@@ -25,9 +27,15 @@ def main() -> None:
     for line in days.table(range(1, options.places + 1)):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
-    sys.stdout.write("\n## Restart\n\n")
-    for line in restart.table(options.photos, options.changes):
-        sys.stdout.write(line + "\n")
+    _section("Drift", follow.drift_table())
+    _section("A bare wall", follow.wall_table())
+    if options.video is not None:
+        _section("A clip", follow.clip_table(options.video))
+    _section("Restart", restart.table(options.photos, options.changes))
+
+
+def _section(title: str, lines: Iterable[str]) -> None:
+    sys.stdout.write(f"\n## {title}\n\n" + "".join(f"{line}\n" for line in lines))
 
 
 if __name__ == "__main__":

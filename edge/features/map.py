@@ -79,10 +79,10 @@ class MapKeeper:
     def add(self, release: Release) -> Map:
         """The map after this release.
 
-        A release that contradicts its reference, or has another grid than those before, ends the memory, and after a
-        contradiction `reference` gives None, so that an absolute window comes next. The map of another place is flat:
-        it says nothing. That of another light shows the place, still in the light of before; where the window was
-        narrow, a wide one around this map comes next, and may be enough.
+        A release that contradicts its reference, or has another grid than those before, ends the memory. A narrow
+        window that contradicts only asks for a wide one, around its map. After a wide one `reference` gives None, so
+        that an absolute window comes next; the map of another place is then flat: it says nothing. That of another
+        light shows the place, still in the light of before.
 
         Raises:
             TypeError: not a Release. Nothing else is ever described.
@@ -90,11 +90,12 @@ class MapKeeper:
         estimate = estimate_of(release, self._reference_noise)
         kept = self._estimates
         same = estimate.verdict == "same"
+        narrow = self._reference is not None and not self._reference.wide
         if kept and (not same or kept[-1].grey.shape != estimate.grey.shape):
             kept.clear()
         grey, noise = estimate.grey, estimate.noise
         fused: tuple[int, ...] = (estimate.position,)
-        if estimate.verdict == "other place":
+        if estimate.verdict == "other place" and not narrow:
             grey = np.full_like(grey, grey.mean())
         else:
             kept.append(estimate)
@@ -109,15 +110,13 @@ class MapKeeper:
             height=mechanism.rows * mechanism.cell,
             fused=fused,
         )
-        narrow = self._reference is not None and not self._reference.wide
-        relit = estimate.verdict == "other light"
         self._reference_noise = noise
         self._reference = None
         if not same:
             kept.clear()
-        if same or (relit and narrow):
+        if same or narrow:
             values = reference_of(denoise(made), mechanism.lut.max_value)
-            self._reference = Reference(values, relit or next_is_wide(release.sums, mechanism))
+            self._reference = Reference(values, not same or next_is_wide(release.sums, mechanism))
         return made
 
     def reference(self) -> Reference | None:

@@ -215,15 +215,14 @@ def test_when_the_light_halves_the_map_still_shows_the_place_and_an_absolute_win
     np.testing.assert_allclose(after.image, place() // 2, atol=0.1)
 
 
-def test_after_another_light_in_a_narrow_window_a_wide_one_comes_before_an_absolute_one(publish):
-    keeper = MapKeeper(fuse=8)
+@pytest.mark.parametrize("now", [place() // 2, place(2)])
+def test_after_a_contradiction_in_a_narrow_window_a_wide_one_comes_before_an_absolute_one(publish, now):
+    keeper, widths = MapKeeper(fuse=8), []
     keeper.add(publish(1, place() * FRAMES * CELL**2, LinearLut(255)))
-    assert keeper.reference().wide
-    for position, (tau, shown) in enumerate([(32, place()), (16, place() // 2), (32, place() // 2)], 2):
-        lut = ResidualLut(keeper.reference().values, tau, 255)
+    for position, shown in enumerate((place(), now, now), 2):
+        reference = keeper.reference()
+        widths.append(reference.wide)
+        lut = ResidualLut(reference.values, reference.tau(32), 255)
         keeper.add(publish(position, residual_sums(shown, lut), lut))
-        if position == 2:
-            assert not keeper.reference().wide
-        if position == 3:
-            assert keeper.reference().wide
+    assert widths == [True, False, True]
     assert keeper.reference() is None
