@@ -1,6 +1,6 @@
 """How far a presence can move sums: closed forms, and exhaustive search that knows nothing of them.
 
-The forms are those of docs/proofs/sensitivity.md: R is a LUT's range, b the side of a cell. Distances are exact integers.
+The forms are those of docs/proofs/sensitivity.md: R is a LUT's range, b the side of a cell. Distances are integers.
 """
 
 from collections.abc import Iterator

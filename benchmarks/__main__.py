@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.frame_cost import frame_costs
 from benchmarks.health_cost import health_costs
+from benchmarks.ledger_cost import ledger_costs
 from benchmarks.memory import capture_memory
 from benchmarks.noise_cost import noise_costs
 from benchmarks.sampler_cost import sampler_costs
@@ -26,6 +27,7 @@ def main() -> None:
         ("Noise of a window", noise_costs),
         ("Exact noise beside its peers", sampler_costs),
         ("Health tests", health_costs),
+        ("The ledger", ledger_costs),
         ("Memory", capture_memory),
     )
     for title, make in parts:

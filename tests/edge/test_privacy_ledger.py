@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import LedgerError, Reason
-from edge.privacy.chain import parse_ratio, read_entries
+from edge.privacy.chain import encode_line, parse_ratio, read_entries
 from edge.privacy.ledger import CLOCK_TOLERANCE_MS, Ledger, head_path
 from edge.privacy.lut import LinearLut
 from edge.privacy.mechanism import Mechanism
@@ -403,3 +403,17 @@ def test_gaussian_windows_are_charged_their_cost_and_no_more_than_a_frame_may_be
     with pytest.raises(LedgerError) as caught:
         ledger.charge("third", mechanism, 0)
     assert caught.value.reason is Reason.LEDGER_OVERSPENT
+
+
+def test_a_charge_that_understates_its_cost_is_refused(open_ledger: OpenLedger, path: Path) -> None:
+    """Forged whole: the line is canonical, and its hash fits the chain."""
+    open_ledger().close()
+    head = read_entries(path)[0]
+    body = {"kind": "charge", "position": 2, "time": START, "epoch": head["epoch"], "level": "map", "lut": "linear"}
+    body |= {"parameter": 0, "range": 255, "scale": 255, "slope": "1/1", "cost": "1/1000", "first_frame": 0}
+    body |= {"frames": 10, "cell": 16, "rows": 3, "columns": 4}
+    line, _ = encode_line(bytes.fromhex(head["hash"]), body)
+    path.write_bytes(path.read_bytes() + line)
+    with pytest.raises(LedgerError, match=r"line 2 .* its cost does not follow") as caught:
+        open_ledger()
+    assert caught.value.reason is Reason.LEDGER_CORRUPT
