@@ -47,6 +47,11 @@ class Plan:
     finer: bool = True
 
     @property
+    def step(self) -> int:
+        """Side of a cell of the map."""
+        return HALF if self.finer else self.cell
+
+    @property
     def windows(self) -> str:
         return f"tau {', '.join(map(str, self.taus))}" if self.taus else "absolute"
 
@@ -80,7 +85,7 @@ class Found(NamedTuple):
 
 
 def lines(group: str, scenes: Iterable[Scene], epsilon: Fraction) -> list[str]:
-    """A row for each plan; the first of each three is the product's map: the mean, denoised, then enlarged."""
+    """A row for each plan; the first of each five is the product's map."""
     found: dict[Plan, list[Found]] = {plan: [] for plan in PLANS}
     for number, scene in enumerate(scenes):
         looks, aside = Looks(scene), Looks(scene, aside=ASIDE)
@@ -103,33 +108,33 @@ def _measure(looks: Looks, aside: Looks, plan: Plan, epsilon: Fraction, seed: in
     one, noise = private_map(looks, 0, plan, epsilon, seed)
     two, _ = private_map(looks, 1, plan, epsilon, seed)
     three, _ = private_map(aside, 1, plan, epsilon, seed)
-    truth = looks.truth(HALF)
+    truth, fine = looks.truth(HALF), enlarged(one, plan.step)
     down, right = ASIDE
     return Found(
         noise,
-        measure.rms(one - truth[: one.shape[0], : one.shape[1]]),
-        measure.matches(one, two, cell=HALF),
-        measure.matches(one, three, (-right, -down), cell=HALF),
+        measure.rms(fine - truth[: fine.shape[0], : fine.shape[1]]),
+        measure.matches(one, two, cell=plan.step),
+        measure.matches(one, three, (-right, -down), cell=plan.step),
     )
 
 
 def private_map(looks: Looks, run: int, plan: Plan, epsilon: Fraction, seed: int) -> tuple[Grey, float]:
-    """The map from four windows, and the noise of their mean."""
+    """The map from four windows, with cells of `plan.step` pixels, and the noise of their mean."""
     rng = np.random.default_rng((13, run, seed))
     placed: list[Placed] = []
-    fine = np.zeros((0, 0))
+    made = np.zeros((0, 0))
     for index, (down, right) in enumerate(plan.offsets):
         frames = looks.shot(run, index).frames[:, down:, right:]
         rows, columns = (side // plan.cell * plan.cell // HALF for side in frames.shape[1:])
         down_to, right_to = (slice(s // HALF, s // HALF + n) for s, n in ((down, rows), (right, columns)))
         function: Function = linear()
         if index and plan.taus:
-            reference = cells(fine[down_to, right_to], plan.cell // HALF)
+            reference = cells(made[down_to, right_to]) if plan.finer else made
             function = _residual(reference, frames.shape[1:], plan.taus[index - 1], plan.cell)
         window = mechanism(function, frames, epsilon, cell=plan.cell)
         placed.append(Placed(window.release(window.sums(frames), len(frames), rng), down_to, right_to))
-        fine = finer(placed) if plan.finer else enlarged(placed, plan.cell // HALF)
-    return fine, sum(p.released.spread**-2 for p in placed) ** -0.5
+        made = finer(placed) if plan.finer else mean(placed)
+    return made, sum(p.released.spread**-2 for p in placed) ** -0.5
 
 
 def _residual(reference: Grey, size: tuple[int, ...], tau: int, cell: int) -> Residual:
@@ -138,12 +143,17 @@ def _residual(reference: Grey, size: tuple[int, ...], tau: int, cell: int) -> Re
     return Residual(plane, np.full_like(plane, tau), cell)
 
 
-def enlarged(placed: Sequence[Placed], factor: int) -> Grey:
-    """As the product does: the inverse-variance mean, denoised; enlarged by cubic interpolation to cells of 8."""
+def mean(placed: Sequence[Placed]) -> Grey:
+    """As the product does: the inverse-variance mean, denoised."""
     weights = np.array([p.released.spread**-2 for p in placed])
-    mean = np.tensordot(weights / weights.sum(), np.stack([p.released.grey for p in placed]), axes=1)
-    clean = wiener(mean, float(weights.sum()) ** -0.5)
-    return cv2.resize(clean, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC).astype(np.float64)
+    grey = np.tensordot(weights / weights.sum(), np.stack([p.released.grey for p in placed]), axes=1)
+    return wiener(grey, float(weights.sum()) ** -0.5)
+
+
+def enlarged(made: Grey, step: int) -> Grey:
+    """A map with cells of 8, by cubic interpolation as in the product's keypoints."""
+    factor = step // HALF
+    return cv2.resize(made, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC).astype(np.float64)
 
 
 def finer(placed: Sequence[Placed]) -> Grey:
@@ -184,8 +194,8 @@ def finer(placed: Sequence[Placed]) -> Grey:
     return fine
 
 
-def cells(plane: Grey, size: int = 2) -> Grey:
-    """The means of size x size finer cells."""
-    rows, columns = (side // size for side in plane.shape)
-    means: Grey = plane.reshape(rows, size, columns, size).mean(axis=(1, 3))
+def cells(plane: Grey) -> Grey:
+    """The means of 2 x 2 finer cells."""
+    rows, columns = (side // 2 for side in plane.shape)
+    means: Grey = plane.reshape(rows, 2, columns, 2).mean(axis=(1, 3))
     return means
