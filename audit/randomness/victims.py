@@ -65,7 +65,12 @@ class Table:
         return np.searchsorted(self.starts, words >> TABLE_BITS, side="right") - 1 - _FAR
 
     def known_bits(self, noise: int) -> tuple[int, int]:
-        """How many leading bits of the word a noise value gives away, and their value."""
+        """How many leading bits of the word a noise value gives away, and their value.
+
+        None for a value that this table never gives: exact noise has no largest value.
+        """
+        if abs(noise) > _FAR:
+            return 0, 0
         first, last = int(self.starts[noise + _FAR]), int(self.starts[noise + _FAR + 1]) - 1
         count = TABLE_BITS - (first ^ last).bit_length()
         return count, first >> TABLE_BITS - count
