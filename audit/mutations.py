@@ -465,8 +465,8 @@ MUTATIONS: Final = (
     Mutation(
         "collector-not-believed",
         "edge/privacy/ledger.py",
-        "        if word is not None:\n            self.recognise(word)\n",
-        "",
+        "            self.recognise(word)\n",
+        "            pass\n",
         "a copy of the ledger is charged although the collector knows better",
         "tests/edge/test_ledger_rollback.py",
         "test_a_copy_that_the_collector_knows_to_be_old_is_charged_nothing",

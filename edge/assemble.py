@@ -77,7 +77,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             terms=plan.terms,
             clock=_wall_ms,
             speedup=settings.simulation.speedup,
-            history=history.word,
+            history=history.words,
             new_epoch=new_epoch,
         )
         stack.callback(ledger.close)

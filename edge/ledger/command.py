@@ -13,7 +13,7 @@ from edge.errors import LedgerError, Reason
 from edge.ledger.record import Record, read_record
 from edge.ledger.table import document, text, verdict
 from edge.privacy.chain import LedgerNotWritable
-from edge.privacy.files import sync_directory
+from edge.privacy.files import sync_directory, write_all
 from wire.exit import Exit
 
 
@@ -56,12 +56,7 @@ def _export(record: Record, out: Path | None) -> None:
         sys.stdout.write(record.data.decode("ascii"))
         return
     try:
-        fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        with os.fdopen(fd, "wb") as file:
-            file.write(record.data)
-            file.flush()
-            os.fsync(fd)
-        sync_directory(out)
+        _write_whole(out, record.data)
     except FileExistsError:
         raise LedgerError(Reason.LEDGER_IO, f"{out} is there already", "name a new file") from None
     except OSError as error:
@@ -69,3 +64,22 @@ def _export(record: Record, out: Path | None) -> None:
             Reason.LEDGER_IO, f"{out}: {error.strerror}", "name a file that you may write, in a folder that exists"
         ) from None
     sys.stdout.write(f"wrote {len(record.entries)} entries to {out}\n")
+
+
+def _write_whole(out: Path, data: bytes) -> None:
+    """The file with all of data, or no file: a part of a ledger would verify too. Raises OSError."""
+    if os.path.lexists(out):
+        raise FileExistsError
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            write_all(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        part.rename(out)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_directory(out)

@@ -5,7 +5,7 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
@@ -32,7 +32,7 @@ class ClockBehind(LedgerError):
 
 
 class History(Protocol):
-    """Somebody else's word of an entry of this ledger, such as a collector's acknowledgement: epoch, upto and hash."""
+    """Somebody else's word of an entry of this ledger, the relay's or the collector's: epoch, upto and hash."""
 
     @property
     def epoch(self) -> bytes: ...
@@ -69,7 +69,7 @@ class Ledger:
         clock: Callable[[], int],
         monotonic: Callable[[], int] = time.monotonic_ns,
         speedup: int = 1,
-        history: Callable[[], History | None] = lambda: None,
+        history: Callable[[], Sequence[History]] = lambda: (),
         new_epoch: bool = False,
         make_epoch: Callable[[], bytes] = random_epoch,
     ) -> None:
@@ -85,7 +85,8 @@ class Ledger:
             clock: Unix time in ms.
             monotonic: ns that only grow, by which frames are kept apart.
             speedup: how many times faster than life the frames of a simulated camera may come.
-            history: what the collector last said of this ledger, which every charge is compared with.
+            history: what relay and collector have said of this ledger since it was last called; compared before each
+                charge.
             new_epoch: begin an epoch even where one goes on. A person asks for it, so it also takes the clock as it is
                 and the file as it ends.
             make_epoch: a new epoch's name, 16 bytes.
@@ -146,7 +147,7 @@ class Ledger:
             yield
 
     def recognise(self, word: History) -> None:
-        """Compare what somebody says of this epoch with the entries that are here.
+        """Compare what somebody says of this epoch with the entries that are here. Nothing is charged if they differ.
 
         Raises:
             LedgerError: LEDGER_ROLLBACK where the word is of an entry of this epoch that is not here, or is another
@@ -155,11 +156,12 @@ class Ledger:
         if word.epoch != self._epoch:
             return
         if word.upto > self._position or self._hashes[word.upto - 1] != word.hash:
+            self.close()
             short = word.upto > self._position
             raise LedgerError(
                 Reason.LEDGER_ROLLBACK,
-                f"{self._path}: the collector holds position {word.upto} of this epoch, "
-                + (f"and the ledger ends at {self._position}" if short else "which is another one here"),
+                f"{self._path}: position {word.upto} of this epoch was handed over, "
+                + (f"and the ledger ends at {self._position}" if short else "and is another one here"),
                 "put the newest copy of the ledger back; where there is none, count the positions between as spent and "
                 "begin a new epoch with `speckled run --new-epoch`",
             )
@@ -171,8 +173,7 @@ class Ledger:
             LedgerError: LEDGER_OVERSPENT, LEDGER_CLOCK, LEDGER_ROLLBACK or LEDGER_IO. There is no receipt then, and no
                 charge, except that a charge may stand in the file after LEDGER_IO.
         """
-        word = self._history()
-        if word is not None:
+        for word in self._history():
             self.recognise(word)
         if mechanism.noise != self._terms.noise:
             raise LedgerError(

@@ -1,6 +1,7 @@
 """The one socket between capture and relay: an envelope goes in, and one word comes back.
 
-The word says what became of the envelope, and the last ledger entry that the collector holds. Nothing else crosses.
+The word says what became of the envelope, and the last entry of the ledger that was seen outside capture.
+Nothing else crosses.
 """
 
 import logging
@@ -24,9 +25,9 @@ log = logging.getLogger("speckled.relay")
 MAX_CODE = 64
 MAX_PEERS = 4
 QUESTION = 16
-"""Bytes of a datagram that is the name of an epoch: a question how far the collector has come in it."""
+"""Bytes of a datagram that is the name of an epoch: a question how far its ledger had got. No envelope is so short."""
 WORD = struct.Struct(">16sQ32s")
-"""The answer, which also follows every acceptance: epoch, position and hash of the last entry the collector holds."""
+"""The answer, which also follows every acceptance: epoch, position and hash of the last entry that was seen."""
 MODE = 0o660
 FIRST_INHERITED = 3
 """SD_LISTEN_FDS_START of sd_listen_fds(3)."""
@@ -44,7 +45,7 @@ class Status(IntEnum):
 class Reply:
     """What became of one envelope. `code` is a short stable word, empty where it was accepted.
 
-    heard: how far the collector has come in the ledger's epoch that the envelope, or the question, was about.
+    heard: how far the ledger's epoch that the envelope, or the question, was about is known to have got.
     """
 
     status: Status
@@ -81,7 +82,7 @@ class CaptureLink:
         self._lock = threading.Lock()
 
     def ask(self, epoch: bytes, timeout: float = 2.0) -> Heard | None:
-        """How far the collector has come in an epoch of the ledger, as far as the relay knows.
+        """How far an epoch of the ledger had got, as far as the relay knows.
 
         Raises:
             RelayError: RELAY, where the relay cannot be reached or does not know now.
@@ -93,7 +94,7 @@ class CaptureLink:
         return reply.heard
 
     def send(self, envelope: bytes, timeout: float = 10.0) -> Heard | None:
-        """Hand over one envelope. When this returns, it is on the relay's disk; it tells how far the collector is.
+        """Hand over one envelope. When this returns, it is on the relay's disk. Tells how far the ledger had got.
 
         Raises:
             RelayError: RELAY, where the relay cannot be reached or cannot take it now: keep it and try again.

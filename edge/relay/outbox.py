@@ -151,10 +151,16 @@ class Outbox:
         return freed
 
     def heard(self, epoch: bytes) -> Heard | None:
-        """The collector's last word of an epoch."""
+        """The farthest entry of an epoch that the collector has named or that was handed over here.
+
+        The collector's word goes before what is farther here where the two are not known to be of one history.
+        """
         with self._errors():
-            row = self._database.execute("SELECT epoch, upto, hash FROM heard WHERE epoch = ?", (epoch,)).fetchone()
-        return Heard(*row) if row else None
+            word = _heard(self._database, epoch)
+            if word and _known_link(self._database, epoch, word.upto) != word.hash:
+                return word
+            here = _farthest(self._database, epoch)
+        return max((each for each in (word, here) if each), key=lambda each: each.upto, default=None)
 
     def waiting(self) -> list[Waiting]:
         """Everything that awaits its acknowledgement, in the order of acceptance."""
@@ -239,6 +245,20 @@ def _known_link(database: sqlite3.Connection, epoch: bytes, position: int) -> by
         if found := database.execute(query, (epoch, position)).fetchone():
             return bytes(found[0])
     return b""
+
+
+def _heard(database: sqlite3.Connection, epoch: bytes) -> Heard | None:
+    """The collector's word that reaches farthest."""
+    row = database.execute("SELECT epoch, upto, hash FROM heard WHERE epoch = ?", (epoch,)).fetchone()
+    return Heard(*row) if row else None
+
+
+def _farthest(database: sqlite3.Connection, epoch: bytes) -> Heard | None:
+    """The last entry of an epoch whose observation is or was here, as far as its hash is known."""
+    query = "SELECT position, hash FROM {} WHERE epoch = ? ORDER BY position DESC LIMIT 1"
+    found = [database.execute(query.format(table), (epoch,)).fetchone() for table in ("observation", "freed")]
+    position, link = max((row for row in found if row), default=(0, b""))
+    return Heard(epoch, position, link) if link else None
 
 
 def _note(database: sqlite3.Connection, word: Acknowledgement) -> None:

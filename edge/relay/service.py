@@ -169,7 +169,7 @@ class Relay:
         return self._answer(receipt.epoch)
 
     def _answer(self, epoch: bytes) -> Reply:
-        """Accepted, and how far the collector has come in this epoch."""
+        """Accepted, and how far this epoch is known to have got."""
         try:
             return Reply(Status.ACCEPTED, heard=self._outbox.heard(epoch))
         except OutboxDamaged:

@@ -44,6 +44,15 @@ def test_a_good_observation_is_stored_and_answered_with_a_signed_acknowledgement
     assert not word.covers(2)
 
 
+def test_an_acknowledgement_names_the_ledger_entry_that_it_reaches(ingest, key, collector_key):
+    """Also where it is of an observation that was stored long before, and reaches beyond the one that came."""
+    ten, eleven = (make_observation("cam-1", position, EPOCH, key, keypoints=3) for position in (10, 11))
+    ingest.take([(TOPIC, eleven[1])])
+    ((topic, envelope),) = ingest.take([(TOPIC, ten[1])])
+    word = decode(verify(envelope, collector_key.public_key(), topic), Acknowledgement)
+    assert (word.upto, word.hash) == (11, eleven[0].receipt.hash)
+
+
 def test_a_duplicate_is_acknowledged_again_and_stored_once(ingest, good, tmp_path):
     first = ingest.take([good()])
     assert ingest.take([good(), good()]) == first

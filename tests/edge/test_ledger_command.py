@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -107,6 +109,17 @@ def test_an_export_never_overwrites(path: Path, tmp_path: Path) -> None:
     assert (tmp_path / "there").read_text() == "mine"
     with pytest.raises(LedgerError, match="No such file"):
         main(["export", str(path), "--out", str(tmp_path / "no" / "folder")])
+
+
+def test_an_export_that_breaks_off_leaves_no_file(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    there = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LedgerError, match="No space left"):
+        main(["export", str(path), "--out", str(tmp_path / "copy")])
+    assert sorted(tmp_path.iterdir()) == there
 
 
 def test_damage_is_refused_and_its_line_named_and_nothing_is_written(path: Path, tmp_path: Path) -> None:

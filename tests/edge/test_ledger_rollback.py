@@ -32,8 +32,8 @@ class Collector:
     def __init__(self) -> None:
         self.word: Heard | None = None
 
-    def __call__(self) -> Heard | None:
-        return self.word
+    def __call__(self) -> list[Heard]:
+        return [self.word] if self.word else []
 
     def store(self, ledger: Ledger, position: int) -> None:
         self.word = Heard(ledger.epoch, position, ledger._hashes[position - 1])
@@ -170,6 +170,33 @@ def test_the_farthest_word_is_kept_over_a_restart(tmp_path: Path) -> None:
     again.close()
 
 
+def test_what_was_handed_over_counts_before_the_collector_has_said_anything(tmp_path: Path) -> None:
+    box = Outbox(tmp_path / "o.sqlite")
+    for position, farthest in ((1, 1), (3, 3), (2, 3)):
+        box.put(EPOCH, position, b"%d" % position, link=bytes([position] * 32))
+        assert box.heard(EPOCH) == Heard(EPOCH, farthest, bytes([farthest] * 32))
+    box.acknowledged(acknowledgement(2, bytes([2] * 32)))
+    box.close()
+    again = Outbox(tmp_path / "o.sqlite")
+    assert again.heard(EPOCH) == Heard(EPOCH, 3, bytes([3] * 32))
+    again.acknowledged(acknowledgement(3, bytes([3] * 32)))
+    assert again.heard(EPOCH) == Heard(EPOCH, 3, bytes([3] * 32))
+    again.close()
+
+
+def test_the_word_of_another_history_is_passed_on_although_more_was_handed_over(outbox: Outbox) -> None:
+    for position in (1, 2):
+        outbox.put(EPOCH, position, b"%d" % position, link=bytes([position] * 32))
+    with pytest.raises(Fork):
+        outbox.acknowledged(acknowledgement(1, bytes([9] * 32)))
+    assert outbox.heard(EPOCH) == Heard(EPOCH, 1, bytes([9] * 32))
+
+
+def test_an_observation_from_before_hashes_were_kept_says_nothing(outbox: Outbox) -> None:
+    outbox.put(EPOCH, 1, b"one")
+    assert outbox.heard(EPOCH) is None
+
+
 @given(st.one_of(st.none(), st.builds(Heard, st.binary(min_size=16, max_size=16), st.integers(1, 2**62), HASHES)))
 def test_what_was_heard_crosses_the_socket_unchanged(heard: Heard | None) -> None:
     reply = Reply(Status.ACCEPTED, heard=heard)
@@ -210,18 +237,68 @@ def test_capture_learns_how_far_the_collector_is_before_its_first_charge_and_wit
     path, asked = relay
     link = CaptureLink(path)
     history = CollectorHistory(link)
-    assert history.word() is None
+    assert history.words() == []
     history.ask(EPOCH)
     assert asked == [EPOCH]
-    assert history.word() == Heard(EPOCH, 5, bytes([5] * 32))
+    assert history.words() == [Heard(EPOCH, 5, bytes([5] * 32))]
     history.send(b"an envelope that is longer than a question")
-    assert history.word() == Heard(EPOCH, 5, bytes([5] * 32))
+    assert history.words() == []
     link.close()
 
 
 def test_without_a_relay_capture_starts_and_knows_nothing(tmp_path: Path) -> None:
     history = CollectorHistory(CaptureLink(tmp_path / "nobody"))
     history.ask(EPOCH)
-    assert history.word() is None
+    assert history.words() == []
     with pytest.raises(RelayError):
         history.send(b"kept by whoever sends it")
+
+
+class ScriptedLink:
+    """A relay that is away until `answers` are given: one for each question or envelope."""
+
+    def __init__(self) -> None:
+        self.answers: list[Heard | None] = []
+        self.took: list[bytes] = []
+
+    def ask(self, epoch: bytes) -> Heard | None:
+        return self.send(epoch)
+
+    def send(self, envelope: bytes) -> Heard | None:
+        if not self.answers:
+            raise RelayError(Reason.RELAY, "away", "wait")
+        self.took.append(envelope)
+        return self.answers.pop(0)
+
+
+def test_a_relay_that_comes_later_is_asked_before_anything_is_handed_over_and_every_word_is_kept() -> None:
+    link = ScriptedLink()
+    history = CollectorHistory(link)
+    history.ask(EPOCH)
+    link.answers = [Heard(EPOCH, 8, bytes([8] * 32)), Heard(EPOCH, 9, bytes([9] * 32)), None]
+    history.send(b"first")
+    history.send(b"second")
+    assert link.took == [EPOCH, b"first", b"second"]
+    assert history.words() == [Heard(EPOCH, 8, bytes([8] * 32)), Heard(EPOCH, 9, bytes([9] * 32))]
+    assert history.words() == []
+
+
+def test_a_relay_that_knows_nothing_is_asked_once() -> None:
+    link = ScriptedLink()
+    link.answers = [None] * 3
+    history = CollectorHistory(link)
+    history.ask(EPOCH)
+    history.send(b"first")
+    history.send(b"second")
+    assert link.took == [EPOCH, b"first", b"second"]
+
+
+def test_once_a_ledger_was_found_to_be_a_copy_it_charges_nothing_any_more(put_back: Path, collector: Collector) -> None:
+    ledger = opened(put_back, collector)
+    before = put_back.read_bytes()
+    with pytest.raises(LedgerError):
+        charge(ledger)
+    collector.word = None
+    with pytest.raises(LedgerError, match="closed"):
+        charge(ledger)
+    assert put_back.read_bytes() == before

@@ -99,10 +99,12 @@ def running(options):
 class ScriptedCollector:
     """Subscribes to everything of the device; acknowledges what `acknowledges` says, signed with `key`."""
 
-    def __init__(self, mosquitto, *, key=COLLECTOR, acknowledges=lambda times: True):
+    def __init__(
+        self, mosquitto, *, key=COLLECTOR, acknowledges=lambda times: True, hash_of=lambda receipt: receipt.hash
+    ):
         self.events = SimpleQueue()
         self.seen, self.states, self.healths = [], [], []
-        self._key, self._acknowledges = key, acknowledges
+        self._key, self._acknowledges, self._hash_of = key, acknowledges, hash_of
         self.subscribed = False
         subscriptions = (TOPICS.observation, TOPICS.state, TOPICS.health)
         address = BrokerOptions(host=mosquitto.host, port=mosquitto.port, session_expiry=0)
@@ -138,8 +140,9 @@ class ScriptedCollector:
         self.seen.append(receipt.position)
         if self._acknowledges(self.seen.count(receipt.position)):
             position = receipt.position
+            digest = self._hash_of(receipt)
             word = Acknowledgement(
-                device="cam", epoch=receipt.epoch, since=position, upto=position, hash=receipt.hash, gaps=[]
+                device="cam", epoch=receipt.epoch, since=position, upto=position, hash=digest, gaps=[]
             )
             self.broker.publish(TOPICS.ack, sign(encode(word), self._key, TOPICS.ack), retain=True)
 
@@ -220,6 +223,37 @@ def test_birth_and_farewell_are_retained_and_of_the_same_session(tmp_path, mosqu
         until(lambda: late.states == [farewell])
 
 
+def test_capture_is_told_how_far_its_ledger_had_got(tmp_path, mosquitto, link):
+    with running(options(tmp_path, mosquitto)):
+        assert link.ask(EPOCH) is None
+        assert link.send(envelope(2)).upto == 2
+        assert link.send(envelope(1)).upto == 2
+    with running(options(tmp_path, mosquitto)):
+        link.close()
+        assert link.ask(EPOCH).upto == 2
+        assert link.ask(bytes([7] * 16)) is None
+
+
+def test_a_word_of_another_history_is_said_and_counted_and_later_epochs_are_still_delivered(
+    tmp_path, mosquitto, link, caplog
+):
+    other = make_observation("cam", 2, bytes([7] * 16), KEY)[1]
+    with (
+        collecting(
+            mosquitto, hash_of=lambda receipt: bytes(32) if receipt.epoch == EPOCH else receipt.hash
+        ) as collector,
+        running(options(tmp_path, mosquitto)),
+    ):
+        link.send(envelope(1))
+        until(lambda: counters(collector).get("forked"))
+        assert counters(collector)["waiting"] == 1
+        assert link.ask(EPOCH).hash == bytes(32)
+        link.send(other)
+        until(lambda: counters(collector).get("acknowledged") == 1)
+        assert counters(collector)["waiting"] == 1
+    assert caplog.text.count("another history of this ledger") == 1
+
+
 def test_without_the_collectors_word_an_observation_is_sent_again_until_it_comes(tmp_path, mosquitto, link):
     with collecting(mosquitto, acknowledges=lambda times: times == 3) as collector:
         with running(options(tmp_path, mosquitto)):
@@ -292,7 +326,7 @@ def test_what_is_not_an_observation_of_this_device_is_refused_counted_and_not_ke
     ]
     with collecting(mosquitto) as collector, running(options(tmp_path, mosquitto)):
         replies = raw_send(tmp_path / "s", *datagrams)
-        words = [reply[1:].decode() for reply in replies]
+        words = [reply[1:].decode() if reply[0] else "" for reply in replies]
         assert words[:5] == ["oversize", "malformed", "signature", "wrong-device", ""]
         assert words[5] in ("equivocation", "")  # accepted only if the first has been freed by then
         until(lambda: counters(collector).get("refused", {}).get("wrong-device") == 1)
@@ -304,7 +338,8 @@ def test_what_is_not_an_observation_of_this_device_is_refused_counted_and_not_ke
 def test_another_observation_for_a_position_that_waits_is_an_equivocation(tmp_path, mosquitto):
     with running(options(tmp_path, mosquitto)):
         replies = raw_send(tmp_path / "s", envelope(1), envelope(1), envelope(1, keypoints=4))
-    assert replies == [b"\x00", b"\x00", b"\x01equivocation"]
+    assert [reply[:1] for reply in replies] == [b"\x00", b"\x00", b"\x01"]
+    assert replies[2] == b"\x01equivocation"
 
 
 def test_a_broker_that_refuses_the_password_ends_the_relay_with_a_remedy(tmp_path, start_mosquitto):
