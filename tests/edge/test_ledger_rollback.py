@@ -115,6 +115,23 @@ def test_the_ledger_alone_put_back_is_noticed_by_its_marks(put_back: Path, colle
     assert caught.value.reason is Reason.LEDGER_TAIL
 
 
+def test_the_ledger_put_back_alone_and_gone_on_elsewhere_does_not_fit_its_marks(put_back: Path) -> None:
+    """As many entries as the marks know, and other ones."""
+    ledger = opened(put_back, Collector())
+    charge(ledger)
+    ledger.close()
+    marks = put_back.with_name("ledger.head").read_bytes()
+    for name in ("ledger", "ledger.head"):
+        shutil.copy(put_back.with_name(f"{name}.copy"), put_back.with_name(name))
+    ledger = opened(put_back, Collector())
+    ledger.charge("state", WINDOW, ledger.next_frame)
+    ledger.close()
+    put_back.with_name("ledger.head").write_bytes(marks)
+    with pytest.raises(LedgerError, match="do not fit") as caught:
+        opened(put_back, Collector())
+    assert caught.value.reason is Reason.LEDGER_TAIL
+
+
 def test_what_the_collector_says_of_this_ledger_or_of_another_epoch_stops_nothing(
     tmp_path: Path, collector: Collector
 ) -> None:

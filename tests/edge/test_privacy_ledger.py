@@ -405,6 +405,24 @@ def test_gaussian_windows_are_charged_their_cost_and_no_more_than_a_frame_may_be
     assert caught.value.reason is Reason.LEDGER_OVERSPENT
 
 
+def test_charges_that_add_up_to_more_than_the_maximum_are_refused(open_ledger: OpenLedger, path: Path) -> None:
+    """Forged whole: each charge alone is within the maximum, and its cost follows from its slope."""
+    open_ledger().close()
+    head = read_entries(path)[0]
+    most = parse_ratio(head["cost_max"])
+    previous, lines = bytes.fromhex(head["hash"]), b""
+    for position, level in ((2, "map"), (3, "state")):
+        body = {"kind": "charge", "position": position, "time": START, "epoch": head["epoch"], "level": level}
+        body |= {"lut": "linear", "parameter": 0, "range": most.numerator, "scale": most.denominator}
+        body |= {"slope": head["cost_max"], "cost": head["cost_max"], "first_frame": 0, "frames": 10}
+        line, previous = encode_line(previous, {**body, "cell": 16, "rows": 3, "columns": 4})
+        lines += line
+    path.write_bytes(path.read_bytes() + lines)
+    with pytest.raises(LedgerError, match=r"line 3 .* level state would bring frame 0 to a cost of") as caught:
+        open_ledger()
+    assert caught.value.reason is Reason.LEDGER_CORRUPT
+
+
 def test_a_charge_that_understates_its_cost_is_refused(open_ledger: OpenLedger, path: Path) -> None:
     """Forged whole: the line is canonical, and its hash fits the chain."""
     open_ledger().close()
