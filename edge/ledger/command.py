@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     path = options.file if options.file is not None else ledger_path(load(options.config))
     record = read_record(path)
     if options.what == "export":
-        _export(record, options.out)
+        _export(record, options.since, options.out)
     elif options.entries:
         sys.stdout.write(record.data.decode("ascii"))
     elif options.json:
@@ -45,25 +45,40 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, default=Path("/etc/speckled/speckled.toml"), help="settings (default %(default)s)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="of export: a new file (default: standard output)")
+    parser.add_argument(
+        "--since",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of export: only entries after position N, to append to a copy",
+    )
     parser.add_argument("--entries", action="store_true", help="of show: every line as it stands in the file")
     parser.add_argument("--json", action="store_true", help="of show and verify: one JSON document")
     return parser
 
 
-def _export(record: Record, out: Path | None) -> None:
+def _export(record: Record, since: int, out: Path | None) -> None:
     """Write the entries as they are, so that the copy verifies like the original. An existing file is not touched."""
+    lines = record.data.splitlines(keepends=True)
+    if not 0 <= since <= len(lines):
+        raise LedgerError(
+            Reason.LEDGER_TAIL,
+            f"{record.path}: it ends at position {len(lines)}, and there is no {since}",
+            "name the last position of the copy; where the copy is longer than the ledger, the ledger was put back",
+        )
+    data = b"".join(lines[since:])
     if out is None:
-        sys.stdout.write(record.data.decode("ascii"))
+        sys.stdout.write(data.decode("ascii"))
         return
     try:
-        _write_whole(out, record.data)
+        _write_whole(out, data)
     except FileExistsError:
         raise LedgerError(Reason.LEDGER_IO, f"{out} is there already", "name a new file") from None
     except OSError as error:
         raise LedgerNotWritable(
             Reason.LEDGER_IO, f"{out}: {error.strerror}", "name a file that you may write, in a folder that exists"
         ) from None
-    sys.stdout.write(f"wrote {len(record.entries)} entries to {out}\n")
+    sys.stdout.write(f"wrote {len(lines) - since} entries to {out}\n")
 
 
 def _write_whole(out: Path, data: bytes) -> None:

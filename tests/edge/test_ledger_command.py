@@ -102,6 +102,21 @@ def test_an_export_verifies_elsewhere_and_leaves_out_what_broke_off(
     assert capsys.readouterr().out.encode() == whole
 
 
+def test_what_came_since_can_be_appended_to_an_earlier_export(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy"
+    copy.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    main(["export", str(path), "--since", "2"])
+    copy.write_bytes(copy.read_bytes() + capsys.readouterr().out.encode())
+    assert copy.read_bytes() == path.read_bytes()
+    assert main(["export", str(path), "--since", "3", "--out", str(tmp_path / "nothing")]) == 0
+    assert (tmp_path / "nothing").read_bytes() == b""
+    for since in ("4", "-1"):
+        with pytest.raises(LedgerError, match="ends at position 3"):
+            main(["export", str(path), "--since", since])
+
+
 def test_an_export_never_overwrites(path: Path, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("mine")
     with pytest.raises(LedgerError, match="there already"):
