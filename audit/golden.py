@@ -18,12 +18,12 @@ FRAMES = 36
 EXPECTED = {
     "Laplace samples": "2b855c2f2377bfb16a36f8a33ff6e764571d01ef2195da610bfd445ae4f2425f",
     "Gaussian samples": "a2c8b73cd2eb90ecfc91ee4e2306141ae72ef7b898744add9dee2c33c76849f2",
-    "ledger.jsonl": "8c767affa1a2d7e49ae23829567ae52db6b1aa64df8410ca3a1fa5b73d143682",
-    "ledger.jsonl.head": "40dd67f92c619741df8df18655cf9b600e7c8a3e7e117fd4e506d7af862bfabc",
-    "releases/state/000000000003.cbor": "f655f6c3f32cfed172d78aad963c3a19b77ae843fb3a511666e2c6d1769f9dd1",
-    "releases/state/000000000004.cbor": "24ede1ee4ed1cc6a34c1e0afb52dadb7d49c6cc77321c0e9728394a7a383552d",
-    "message 1": "b918df27cfb89943b23f939b5f98ee8dafabce00095f2e1269a585b95914ec4e",
-    "message 2": "c19e40533ab21367d5dd0b7827884d784bb9f42660166da23890d895719e659c",
+    "ledger.jsonl": "fdfe7081c5d7ba86a04ed834ff61d891fd3e122765fd4bb394e134e9e29cee81",
+    "ledger.jsonl.head": "7063079e2ac718c15de97033ed523d3af456145567d81819bc05d28bdd78b98b",
+    "releases/state/000000000002.cbor": "23165d8fabbae2feaf51dfcd39452f9eadff13ebe131c660dc4a2730f20f88b8",
+    "releases/state/000000000004.cbor": "d967602f2595ba1c30869a588eb584119df618b53031eee9686d296fdb621445",
+    "message 1": "7f7aa4464127d562d8a0dc6d281cb1edb1a2df6797a00c525508fcde8fd6dd8d",
+    "message 2": "bf668a203ff889ab6c13ecf78d2c9021e5dc8d941e55396938d6a4eaf380a6c0",
 }
 """SHA-256. Whoever changes the sampler, the window, the ledger's lines or the statement changes these knowingly."""
 

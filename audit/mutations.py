@@ -602,7 +602,7 @@ MUTATIONS: Final = (
     Mutation(
         "fused-positions-wrong",
         "edge/features/map.py",
-        "fused = tuple(sorted({e.position for e in kept}))",
+        "fused = tuple(sorted({position for e in kept for position in e.positions}))",
         "fused = (estimate.position,)",
         "a reader cannot tell which charges a map leans on",
         "tests/edge/test_features_map.py",

@@ -14,6 +14,7 @@ from edge.courier import Courier
 from edge.devices import commissioned_credit, make_camera, make_qrng
 from edge.entropy import EntropyPool, Latch
 from edge.errors import CameraUnavailable, ConfigError, Reason
+from edge.features.nested import Nest
 from edge.folders import state_folder
 from edge.history import CollectorHistory
 from edge.memory import MemoryNotLockable, lock_memory
@@ -102,6 +103,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             pace=Pace(plan.frame_rate * settings.simulation.speedup, time.monotonic_ns, resumed=ledger.next_frame > 0),
             wall_ms=_wall_ms,
             fuse=settings.privacy.fuse,
+            nest=Nest() if settings.privacy.join_levels else None,
             notifier=Notifier(),
         ).run(stop)
 

@@ -19,6 +19,7 @@ from edge.entropy.pool import EntropyPool
 from edge.errors import CameraUnavailable, Reason
 from edge.features.describe import describe
 from edge.features.map import MapKeeper
+from edge.features.nested import Nest
 from edge.frame import Frame
 from edge.notify import Notifier
 from edge.pace import Pace
@@ -89,6 +90,7 @@ class Capture:
         pace: Pace,
         wall_ms: Callable[[], int],
         fuse: int,
+        nest: Nest | None = None,
         notifier: Notifier,
     ) -> None:
         self._camera = camera
@@ -105,7 +107,8 @@ class Capture:
         self._index = ledger.next_frame
         self._taken = 0
         self._released = 0
-        self._levels = [Level(level, self._remember(level.name, fuse)) for level in plan.levels]
+        shortest_first = sorted(plan.levels, key=lambda level: level.frames)
+        self._levels = [Level(level, self._remember(level.name, fuse, nest)) for level in shortest_first]
 
     def run(self, stop: threading.Event) -> None:
         """Go on until `stop` is set or the camera has no more frames. Open windows are wiped at the end.
@@ -195,9 +198,9 @@ class Capture:
             ),
         )
 
-    def _remember(self, name: str, fuse: int) -> MapKeeper:
+    def _remember(self, name: str, fuse: int, nest: Nest | None) -> MapKeeper:
         """All that are kept, not the last `fuse`: how noisy a reference was is known from the release before it."""
-        keeper = MapKeeper(fuse=fuse)
+        keeper = MapKeeper(fuse=fuse, nest=nest)
         for release in self._releases.kept(name):
             keeper.add(release)
         return keeper

@@ -40,8 +40,9 @@ class CustomSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class PrivacySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is promised, and how it is kept.
 
-    lut: of windows without a reference. log_offset: of `log`, in grey; a quarter of full range where it is left out.
+    lut: of windows without a reference. log_offset: of `log`, in grey; half of full range where it is left out.
     clip: the darkest and the brightest grey of `clip`. residual: τ in grey, 0 for absolute windows only.
+    join_levels: whether the map of a long window is joined with those of the shorter windows inside it.
     """
 
     profile: str = "place"
@@ -52,6 +53,7 @@ class PrivacySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     clip: tuple[Grey, Grey] = (0, 255)
     residual: Annotated[int, Meta(ge=0, le=127)] = 32
     fuse: Annotated[int, Meta(ge=1, le=64)] = 1
+    join_levels: bool = False
 
     @property
     def frame_rate(self) -> Fraction:

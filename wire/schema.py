@@ -156,7 +156,7 @@ class Features(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, eq
     descriptors: (n, 128) uint8, SIFT.
     vector: (k,) float32, unit length or all zero: the map's low spatial frequencies without its mean.
     noise: standard deviation of the noise of one cell of the map before denoising, in grey (1/255 of full range).
-    fused: ledger positions of the releases in the map, ascending; the last is this observation's.
+    fused: ledger positions of the releases in the map, ascending; this observation's is among them.
     """
 
     method: Name
@@ -209,9 +209,9 @@ class Observation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        """Raise WireError(SCHEMA) unless the map's last release is the one that was charged here."""
-        if self.features.fused[-1] != self.receipt.position:
-            raise WireError(WireReason.SCHEMA, "the newest fused release is not this observation's")
+        """Raise WireError(SCHEMA) unless the release that was charged here is in the map."""
+        if self.receipt.position not in self.features.fused:
+            raise WireError(WireReason.SCHEMA, "this observation's release is not among the fused ones")
 
 
 class Acknowledgement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

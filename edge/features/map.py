@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge.features.contradiction import Verdict, judge
 from edge.features.denoise import denoise
+from edge.features.nested import Nest, Piece
 from edge.privacy.lut import ClipLut, LogLut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.schedule import Reference, next_is_wide
@@ -53,13 +54,19 @@ class Estimate:
     """What one release says: grey (rows, columns) float64, its noise in grey, and whether it can be believed.
 
     verdict: of a residual release on its reference. Where that shows another place or light, much of the sums is
-    clamped, and the estimate still shows what was there before.
+    clamped, and the estimate still shows what was there before. joined: positions of further releases in it.
     """
 
     position: int
     grey: NDArray[np.float64]
     noise: float
     verdict: Verdict
+    joined: tuple[int, ...] = ()
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Of all releases in it, ascending."""
+        return tuple(sorted((self.position, *self.joined)))
 
 
 class MapKeeper:
@@ -68,10 +75,17 @@ class MapKeeper:
     After a restart, add the kept releases in order and the memory is as it was.
     """
 
-    def __init__(self, *, fuse: int) -> None:
-        """`fuse`: how many releases are averaged, 1..64; with 1 each map is of its own release."""
+    def __init__(self, *, fuse: int, nest: Nest | None = None) -> None:
+        """Remember nothing yet.
+
+        Args:
+            fuse: how many releases are averaged, 1..64; with 1 each map is of its own release.
+            nest: of all levels of a camera, where a release is to be joined with those of the shorter windows in it.
+        """
         if not 1 <= fuse <= MAX_FUSED:
             raise ValueError(f"fuse is {fuse}, not in 1..{MAX_FUSED}")
+        self._fuse = fuse
+        self._nest = nest
         self._estimates: deque[Estimate] = deque(maxlen=fuse)
         self._reference: Reference | None = None
         self._reference_noise = math.inf
@@ -87,20 +101,20 @@ class MapKeeper:
         Raises:
             TypeError: not a Release. Nothing else is ever described.
         """
-        estimate = estimate_of(release, self._reference_noise)
+        estimate = self._join(release, estimate_of(release, self._reference_noise))
         kept = self._estimates
         same = estimate.verdict == "same"
         narrow = self._reference is not None and not self._reference.wide
         if kept and (not same or kept[-1].grey.shape != estimate.grey.shape):
             kept.clear()
         grey, noise = estimate.grey, estimate.noise
-        fused: tuple[int, ...] = (estimate.position,)
+        fused: tuple[int, ...] = estimate.positions
         if estimate.verdict == "other place" and not narrow:
             grey = np.full_like(grey, grey.mean())
         else:
             kept.append(estimate)
             grey, noise = average(kept)
-            fused = tuple(sorted({e.position for e in kept}))
+            fused = tuple(sorted({position for e in kept for position in e.positions}))
         mechanism = release.mechanism
         made = Map(
             image=np.clip(grey, 0, FULL).astype(np.float32),
@@ -118,6 +132,22 @@ class MapKeeper:
             values = reference_of(denoise(made), mechanism.lut.max_value)
             self._reference = Reference(values, not same or next_is_wide(release.sums, mechanism))
         return made
+
+    def _join(self, release: Release, estimate: Estimate) -> Estimate:
+        if self._nest is None or estimate.verdict != "same":
+            return estimate
+        mechanism, receipt = release.mechanism, release.receipt
+        piece = Piece(
+            receipt.position,
+            receipt.first_frame,
+            mechanism.frames,
+            mechanism.cell,
+            estimate.grey,
+            estimate.noise,
+        )
+        self._nest.note(piece)
+        joined = self._nest.join(piece, MAX_FUSED // self._fuse - 1)
+        return Estimate(estimate.position, joined.grey, joined.noise, "same", joined.positions)
 
     def reference(self) -> Reference | None:
         """For the next residual window; None where an absolute window must come first."""

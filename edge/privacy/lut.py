@@ -73,8 +73,8 @@ class ClipLut:
 class LogLut:
     """The nearest integer to 1023 · ln(1 + x/offset) / ln(1 + max_value/offset): range 1023.
 
-    Noise on its sums is multiplicative noise on the geometric mean of (x + offset): speckle. `offset` is public; a
-    quarter of max_value loses no contrast against `linear` (docs/proofs/window.md, section 5).
+    Noise on its sums is multiplicative noise on the geometric mean of (x + offset): speckle. `offset` is public; half
+    of max_value has 2 to 6 % less error than a quarter (docs/benchmarks/gains.md, "logarithm").
     """
 
     max_value: int
@@ -88,8 +88,8 @@ class LogLut:
 
     @classmethod
     def of(cls, max_value: int) -> "LogLut":
-        """The table with offset max_value / 4, rounded: 64 for 8-bit luma."""
-        return cls(max_value, max(1, (max_value + 2) // 4))
+        """The table with offset max_value / 2, rounded up: 128 for 8-bit luma."""
+        return cls(max_value, (max_value + 1) // 2)
 
     @property
     def range(self) -> int:

@@ -22,7 +22,7 @@ GREY: Final = 255
 class Curve:
     """Which LUT windows without a reference have, in grey.
 
-    offset: of `log`; None for a quarter of full range. low, high: of `clip`.
+    offset: of `log`; None for a half of full range. low, high: of `clip`.
     """
 
     name: Literal["linear", "log", "clip"] = "linear"

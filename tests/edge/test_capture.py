@@ -10,6 +10,7 @@ from drivers.emulated.place import PlaceCamera
 from drivers.errors import CameraError, CameraReason
 from edge.capture import Capture, Origin
 from edge.errors import CameraUnavailable, EntropyUnavailable, Reason
+from edge.features.nested import Nest
 from edge.frame import Frame
 from edge.notify import Notifier
 from edge.pace import Pace
@@ -69,6 +70,7 @@ class Site:
     def __init__(self, folder, frames=4):
         self.camera = PlaceCamera(width=64, height=64, frames=frames)
         self.pool, self.outgoing, self.folder, self.stop = Pool(), Outgoing(), folder, threading.Event()
+        self.nest = None
         self.plan = plan_for(
             named("state-hour"),
             width=64,
@@ -101,6 +103,7 @@ class Site:
                 pace=Pace(Fraction(10**6), time.monotonic_ns, resumed=False),
                 wall_ms=lambda: 1_700_000_000_000,
                 fuse=1,
+                nest=self.nest,
                 notifier=Notifier(""),
             ).run(self.stop)
         finally:
@@ -145,6 +148,28 @@ def test_levels_of_ones_own_with_gaussian_noise_are_charged_stated_and_checked(s
         check(observation)
         assert (observation.statement.mechanism, observation.statement.lut.name) == ("discrete-gaussian", "clip")
         assert observation.statement.epsilon <= 1
+
+
+def test_a_long_window_is_joined_with_the_shorter_ones_inside_it_and_names_them(site):
+    half = Fraction(1, 2)
+    hours, day = Level("hours", 7200, 32, half), Level("day", 14400, 16, half)
+    site.plan = plan_for(
+        Profile("custom", 1, 3600, 1024, (day, hours)),
+        width=64,
+        height=64,
+        max_value=255,
+        frame_rate=Fraction(1, 3600),
+        curve=Curve("log"),
+        tau=None,
+    )
+    site.nest = Nest()
+    site.run()
+    observations = {o.receipt.position: o for o in site.observations()}
+    (day_position,) = (position for position, o in observations.items() if o.level == "day")
+    assert observations[day_position].features.fused == sorted(observations)
+    assert all(len(o.features.fused) == 1 for o in observations.values() if o.level == "hours")
+    for observation in observations.values():
+        check(observation)
 
 
 def test_a_restart_uses_no_frame_number_again_and_goes_on_with_the_map(site):

@@ -161,12 +161,13 @@ def test_bytes_are_summed_as_wider_pixels_are(tau: int, max_value: int, cell: in
     ("max_value", "offset", "digest"),
     [
         (255, 64, "921730c47dd98f03dbeb5d9f021f3ccd7c805faf106fcbc091e38d465839c989"),
+        (255, 128, "67a6ed338f7fdebbf329294b184b83fd84361a76a1cb616f919dbf55f080ccf9"),
         (4092, 1023, "a1522a1877e54b2807cd756b09657ca6ce79a7533b30e12b7adeacd66558322b"),
+        (4092, 2046, "9642d8656cd92e8c51265974b0608a56170108060ef096b2218a90fd57976b90"),
     ],
 )
 def test_the_log_table_is_the_same_on_every_machine(max_value: int, offset: int, digest: str) -> None:
-    lut = LogLut.of(max_value)
-    assert lut.offset == offset
+    lut = LogLut(max_value, offset)
     assert hashlib.sha256(lut.table.astype("<u2").tobytes()).hexdigest() == digest
 
 
@@ -218,7 +219,7 @@ def test_the_statement_of_a_lut_names_its_range_and_parameter() -> None:
     specs = [lut.spec for lut in (LinearLut(255), LogLut.of(255), ResidualLut(np.zeros((1, 1), np.int64), 32, 255))]
     assert [(s.name, s.range, s.parameter) for s in specs] == [
         ("linear", 255, 0),
-        ("log", 1023, 64),
+        ("log", 1023, 128),
         ("residual", 64, 32),
     ]
 

@@ -120,7 +120,7 @@ def test_the_table_of_absolute_windows_is_chosen(tmp_path: Path, lines: str, nam
     made = plan(tmp_path, HEAD.replace('"custom"', '"place"') + lines)
     spec = made.levels[0].mechanism(None).lut.spec
     assert (spec.name, spec.range) == (name, lut_range)
-    assert spec.parameter == {"clip": 64, "linear": 0}.get(name, 3 if "offset" in lines else 64)
+    assert spec.parameter == {"clip": 64, "linear": 0}.get(name, 3 if "offset" in lines else 128)
 
 
 def test_what_is_promised_is_part_of_the_configuration_hash(tmp_path: Path) -> None:
