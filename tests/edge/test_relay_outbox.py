@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import RelayError
+from edge.relay import database as database_module
 from edge.relay import outbox as outbox_module
 from edge.relay.outbox import Equivocation, Outbox, OutboxDamaged, Waiting
 from wire.exit import Exit
@@ -190,7 +191,7 @@ def test_a_full_disk_is_said_and_loses_nothing(outbox):
 
 
 def test_an_outbox_that_is_full_takes_no_more_until_the_collectors_word_makes_room(path, monkeypatch):
-    monkeypatch.setattr(outbox_module, "MAX_BYTES", 200_000)
+    monkeypatch.setattr(database_module, "MAX_BYTES", 200_000)
     box = Outbox(path)
     with pytest.raises(RelayError, match="full"):
         put_many(box, 1000)
