@@ -144,7 +144,8 @@ def lead(card: Card) -> str:
     """The one sentence to remember."""
     border = dict(card.borders)[Fraction(1)]
     where = from_distance(border)
+    in_proportion = "" if card.delta else " in proportion to their pixels and their time"
     return (
         f"A standing person ({STANDING.size}) in view of this camera for {span(card)} has ε of at most 1 {where}. "
-        "Whoever is closer, or stays longer, has a larger ε in proportion to their pixels and their time."
+        f"Whoever is closer, or stays longer, has a larger ε{in_proportion}."
     )

@@ -13,7 +13,8 @@ from edge.card.geometry import pixels
 from edge.card.page import page
 from edge.card.picture import picture
 from edge.card.table import DISTANCES, nearest
-from edge.card.words import NOT_PROMISED, odds, rounded_up, sentence, sure
+from edge.card.text import document, text
+from edge.card.words import NOT_PROMISED, lead, odds, rounded_up, sentence, sure
 from edge.commands import card as card_command
 from edge.config import load
 from edge.errors import ConfigError
@@ -233,3 +234,30 @@ def test_the_page_fits_a_telephone_a_sheet_of_paper_and_the_dark(browser, write,
     assert paper["light"] != paper["dark"]
     tab.emulate_media(media="print")
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_a_card_of_gaussian_noise_says_delta_and_counts_how_a_body_can_crowd(make):
+    custom = """profile = "custom"
+[privacy.custom]
+visit_seconds = 600
+pixels = 1024
+epsilon = "1"
+noise = "gaussian"
+delta = "1/1000000000000"
+[[privacy.custom.levels]]
+name = "day"
+window_seconds = 86400
+cell = 16
+epsilon = "1"
+"""
+    card = make(privacy=custom)
+    assert card.delta == Fraction(1, 10**12)
+    assert "ε = 1 (with δ = 1e-12) for one visit" in text(card)
+    assert "in proportion" not in lead(card)
+    assert "zCDP" in page(card)
+    assert "no δ" not in page(card)
+    assert document(card)["delta"] == "1/1000000000000"
+    unit = card.unit
+    for event, cost in card.events:
+        if cost.exposure > 100 * unit.exposure:
+            assert cost.epsilon > 10, event.name
