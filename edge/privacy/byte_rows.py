@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.privacy.lut import ClipLut, LinearLut, LogLut, Lut, ResidualLut
+from edge.privacy.lut import ClipLut, LogLut, Lut, ResidualLut
 
 Words = NDArray[np.unsignedinteger]
 _BYTE = 255
@@ -34,7 +34,7 @@ class ByteRows:
         self._values = np.zeros((height, width), np.uint16)
         self._bytes = np.zeros((height, width), np.uint8)
         self._table = _table(lut)
-        self._limit = np.full((height, width), min(_highest(lut), _BYTE), np.uint8)
+        self._limit = np.full((height, width), min(lut.max_value, _BYTE), np.uint8)
         self._base, self._cap, self._lift = _bounds(lut, cell)
         narrow = cell * lut.range <= _WORD
         self._totals = np.zeros((rows, width), np.uint16 if narrow else np.uint32)
@@ -70,19 +70,17 @@ class ByteRows:
 
     def _map(self, plane: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
         """Fill `_values` with the LUT's values of `plane`."""
-        if isinstance(self._lut, LogLut):
+        if isinstance(self._lut, LogLut | ClipLut):
             if not plane.flags.c_contiguous:  # OpenCV would make a copy that nobody wipes
                 np.copyto(self._bytes, plane)
                 plane = self._bytes
             cv2.LUT(plane, self._table, dst=self._values)
             return
         np.minimum(plane, self._limit, out=self._bytes)
-        if not isinstance(self._lut, LinearLut):
-            # max(x - base, 0) without leaving 0..255
+        if isinstance(self._lut, ResidualLut):
+            # max(x - base, 0) without leaving 0..255, then the same with what lies below 0 put back on
             np.maximum(self._bytes, self._base, out=self._bytes)
             np.subtract(self._bytes, self._base, out=self._bytes)
-        if isinstance(self._lut, ResidualLut):
-            # the same with what lies below 0 put back on
             np.minimum(self._bytes, self._cap, out=self._bytes)
             np.add(self._bytes, self._lift, out=self._bytes)
         np.copyto(self._values, self._bytes)
@@ -103,14 +101,11 @@ def _folds(totals: NDArray[np.unsignedinteger], cell: int) -> list[tuple[Words, 
 
 
 def _table(lut: Lut) -> NDArray[np.uint16]:
-    """All 256 values of a log LUT; values of a byte above max_value count as max_value."""
-    if not isinstance(lut, LogLut):
-        return np.zeros(_BYTE + 1, np.uint16)
-    return lut.table[np.minimum(np.arange(_BYTE + 1), lut.max_value)]
-
-
-def _highest(lut: Lut) -> int:
-    return lut.high if isinstance(lut, ClipLut) else lut.max_value
+    """All 256 values of a LUT that is looked up; values of a byte above max_value count as max_value."""
+    values = np.minimum(np.arange(_BYTE + 1), lut.max_value)
+    if isinstance(lut, ClipLut):
+        return (np.clip(values, lut.low, lut.high) - lut.low).astype(np.uint16)
+    return lut.table[values] if isinstance(lut, LogLut) else np.zeros(_BYTE + 1, np.uint16)
 
 
 def _bounds(lut: Lut, cell: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
@@ -119,10 +114,8 @@ def _bounds(lut: Lut, cell: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], 
     base = reference - tau; base+ = max(base, 0), lift = max(-base, 0) ≤ tau and cap = 2·tau - lift. Where base ≥ 0 the
     lift is 0 and this is the definition. Where base < 0 it is min(x, 2·tau - lift) + lift = min(x - base, 2·tau).
     """
-    nothing = np.zeros((0, 0), np.uint8)
-    if isinstance(lut, ClipLut):
-        return np.full((1, 1), min(lut.low, _BYTE), np.uint8), nothing, nothing
     if not isinstance(lut, ResidualLut):
+        nothing = np.zeros((0, 0), np.uint8)
         return nothing, nothing, nothing
     base = np.repeat(np.repeat(lut.reference - lut.tau, cell, axis=0), cell, axis=1)
     lift = np.maximum(-base, 0)
