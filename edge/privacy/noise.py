@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import PrivacyError, Reason, SecretError
+from edge.memory import overwrite_freed_arrays
 from edge.privacy.bits import BitSource
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.sampling.allotment import allotment
@@ -50,6 +51,7 @@ class Noise:
             values = sampler.draw(source, cells)
         finally:
             source.wipe()
+            overwrite_freed_arrays()
         return cls(values.reshape(mechanism.rows, mechanism.columns), mechanism, _DRAW)
 
     def fits(self, mechanism: Mechanism) -> bool:

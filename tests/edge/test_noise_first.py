@@ -110,7 +110,10 @@ def test_a_closed_or_wiped_window_holds_nothing(scene: Scene, end: str) -> None:
     assert window._sums is None
 
 
-def test_the_service_overwrites_what_the_c_library_frees() -> None:
+def test_the_service_overwrites_what_is_freed_by_the_c_library_and_by_python() -> None:
     unit = Path(__file__).resolve().parents[2] / "systemd" / "speckled-capture.service"
-    value = next(line for line in unit.read_text().splitlines() if line.startswith("Environment=MALLOC_PERTURB_="))
-    assert 0 < int(value.rpartition("=")[2]) < 256
+    line = next(line for line in unit.read_text().splitlines() if line.startswith("Environment="))
+    settings = dict(setting.split("=", 1) for setting in line.removeprefix("Environment=").split())
+    assert 0 < int(settings["MALLOC_PERTURB_"]) < 256
+    assert settings["PYTHONMALLOC"] == "malloc", "or what Python frees never reaches the C library"
+    assert settings["GLIBC_TUNABLES"] == "glibc.malloc.tcache_count=0", "or small blocks are put aside as they are"
