@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from audit.mutations import MUTATIONS, Mutation
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("audit", "benchmarks", "collector", "demo", "docs", "drivers", "edge", "models", "tests", "wire")
+COPIED = ("audit", "benchmarks", "collector", "demo", "docs", "drivers", "edge", "models", "systemd", "tests", "wire")
 SECONDS = 120
 """How long one test may take."""
 _PASSED, _FAILED = 0, 1

@@ -92,6 +92,15 @@ MUTATIONS: Final = (
         "test_noise_beyond_64_bits_wraps_and_so_does_the_release",
     ),
     Mutation(
+        "freed-noise-stays",
+        "edge/privacy/noise.py",
+        "            overwrite_freed_arrays()\n",
+        "",
+        "who reads the memory once finds parts of the noise of small grids",
+        "tests/edge/test_noise_memory.py",
+        "test_no_part_of_the_noise_or_of_a_frame_is_anywhere_in_memory_but_in_the_sums",
+    ),
+    Mutation(
         "entropy-tells-noise",
         "edge/privacy/noise.py",
         "BitSource(pool.take, allotment(sampler, cells))",

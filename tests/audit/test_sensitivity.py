@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from audit.sensitivity import (
+    Agreement,
     box,
+    compare,
     most_after_flooring,
     overlaps,
     rounded,
@@ -83,3 +85,11 @@ def test_the_two_ways_disagree_where_a_range_is_understated() -> None:
     found = search(LinearLut(255), 2, (4, 4), sets_of((4, 4), 2))
     assert found[0] > 254 * 2
     assert found[1] > scattered(254, 2, 2)
+
+
+def test_the_audit_compares_both_ways_and_counts_where_they_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = compare()
+    assert found == Agreement(found.cases, found.cases)
+    assert found.cases > 7000
+    monkeypatch.setattr("audit.sensitivity.rounded", lambda difference, divisor: difference // divisor)
+    assert compare().equal < found.cases
