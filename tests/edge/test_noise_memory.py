@@ -16,7 +16,9 @@ from edge.privacy.lut import LinearLut
 from edge.privacy.mechanism import Mechanism
 
 Words = NDArray[np.int64]
-CELL, SCALE, SEED = 16, 2**40, 7
+CELL, SEED = 16, 7
+SCALE = 2**55
+"""So wide that no part of a sample is a word that memory holds anyway; at 2^40 one run in a hundred might meet one."""
 UNIT = Path(__file__).resolve().parents[2] / "systemd" / "speckled-capture.service"
 CAPTURE = """
 import os, sys
