@@ -1,11 +1,13 @@
 """docs/proofs/noise-first.md: what memory holds, and what it does not."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from audit.enumerate import Played, Video, all_videos, exposure, largest_loss
 from edge.frame import Frame
 from edge.privacy.lut import LinearLut
 from edge.privacy.mechanism import Mechanism
@@ -90,6 +92,32 @@ def test_the_release_less_what_was_read_is_the_exact_sum_of_the_later_frames(sce
     read = memory(window)
     film(window, scene, 2)
     assert (window.close().sums - read == np.sum(scene.sums[4:], axis=0)).all()
+
+
+def look_and_release(mechanism: Mechanism, video: Video) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What a look after the first frame finds, less the noise, and by how much the release differs from it."""
+    window, noise = opened(mechanism=mechanism)
+    frame, camera = Frame(*video.shape[1:], np.uint8), Played(video)
+    frame.fill(camera, 1.0)
+    window.add(frame)
+    read = memory(window)
+    frame.fill(camera, 1.0)
+    window.add(frame)
+    return read - noise, window.close().sums - read
+
+
+def test_a_look_and_the_release_cost_what_came_before_the_look_and_tell_what_came_after() -> None:
+    mechanism = Mechanism(LinearLut(2), 1, 1, 2, 2, 7)
+    seen = [(video, *look_and_release(mechanism, video)) for video in all_videos(2, 1, 2, (0, 1, 2))]
+    attained = 0
+    for (video, before, after), (other, before_other, after_other) in combinations(seen, 2):
+        told = bool((after != after_other).any())
+        assert told == bool((video[1] != other[1]).any()), "the later frame is told exactly, and nothing else is"
+        if not told:
+            loss, bound = largest_loss(before, before_other, mechanism.scale), mechanism.slope * exposure(video, other)
+            assert loss <= bound
+            attained += loss == bound
+    assert attained
 
 
 def test_two_levels_over_the_same_frames_share_no_noise() -> None:
