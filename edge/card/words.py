@@ -44,7 +44,7 @@ NOT_PROMISED: Final = {
     "Light beyond the body": "A shadow, a reflection, glare, blur of the lens, and a lamp, curtain or door that "
     "somebody moves change more pixels than the body covers, at worst all of them. Only the body is counted here.",
     "What is not light": "Sound, radio and badges are not covered: this device has none of them, others nearby may.",
-    "The memory of the running device": "Whoever breaks into the program that sees pixels reads the frame in hand. "
+    "The memory of the running device": "Whoever breaks into the program that sees pixels reads the newest frames. "
     "What was added up before is covered by noise.",
 }
 """What, and why: the same as docs/privacy.md lists."""
