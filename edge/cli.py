@@ -11,7 +11,12 @@ from wire.exit import Exit
 GROUP = "speckled.commands"
 BROKEN_PIPE = 128 + 13
 """What a shell calls the end by SIGPIPE."""
-ORDER = ("init", "run", "capture", "relay", "ledger", "verify", "card", "qrng", "collector", "compare")
+ORDER = (
+    *("init", "install", "config", "keys", "doctor", "attest"),
+    *("run", "capture", "relay", "camera", "aim"),
+    *("ledger", "verify", "card", "qrng"),
+    *("collector", "compare"),
+)
 
 
 def main() -> int:
@@ -83,6 +88,13 @@ _SUMMARY = {
     "verify": "check a signed observation away from its device",
     "card": "what is promised at which distance and for how long",
     "qrng": "list, probe, test and commission entropy sources",
+    "config": "check, show and explain the settings",
+    "doctor": "look for everything that would keep this device from working",
+    "attest": "report what protects this device, as it is found",
+    "keys": "show, request, renew and rotate keys",
+    "install": "put units, users and rules in their places",
+    "camera": "the privacy switch: close the camera, or open it again",
+    "aim": "draw edges of what the camera sees in the terminal, for a limited time",
     "collector": "store what devices publish, acknowledge it, and show it",
     "compare": "do two observations show the same place?",
 }

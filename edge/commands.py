@@ -91,6 +91,55 @@ def verify(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def config(arguments: Sequence[str]) -> int:
+    """Check, show and explain the settings."""
+    from edge.configuration.command import main
+
+    return main(arguments)
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """Look for everything that would keep this device from working."""
+    from edge.doctor.command import main
+
+    return main(arguments)
+
+
+def attest(arguments: Sequence[str]) -> int:
+    """Report what protects this device, as it is found."""
+    from edge.attest.command import main
+
+    return main(arguments)
+
+
+def keys(arguments: Sequence[str]) -> int:
+    """Show, request, renew and rotate keys."""
+    from edge.enrolment.command import main
+
+    return main(arguments)
+
+
+def install(arguments: Sequence[str]) -> int:
+    """Put units, users and rules in their places."""
+    from edge.install.command import main
+
+    return main(arguments)
+
+
+def camera(arguments: Sequence[str]) -> int:
+    """The privacy switch: close the camera, or open it again."""
+    from edge.switch.command import main
+
+    return main(arguments)
+
+
+def aim(arguments: Sequence[str]) -> int:
+    """Draw edges of what the camera sees in the terminal, for a limited time."""
+    from edge.aim.command import main
+
+    return main(arguments)
+
+
 def _parse(name: str, about: str, arguments: Sequence[str], *, new_epoch: bool = False) -> argparse.Namespace:
     parser = argparse.ArgumentParser(f"speckled {name}", description=about)
     _config_option(parser)

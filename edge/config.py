@@ -10,6 +10,14 @@ from msgspec import Meta, Struct
 
 from edge.errors import ConfigError, Reason
 from edge.promise import PrivacySettings, PromiseRefused, plan_of
+from edge.sections import (
+    AimSettings,
+    CaptureSettings,
+    HomeAssistantSettings,
+    MetricsSettings,
+    RelaySettings,
+    SwitchSettings,
+)
 from edge.sources import DiscoverSettings, EntropySettings, QrngSettings, absolute, absolute_source
 from wire.options import BrokerOptions
 from wire.schema import DeviceId
@@ -80,23 +88,6 @@ class SyntheticSettings(
 CameraSettings = Picamera2Settings | OpenCvSettings | FolderSettings | SyntheticSettings
 
 
-class CaptureSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where capture keeps its ledger and its past releases, and how many of those."""
-
-    state: str = "/var/lib/speckled/capture"
-    keep_releases: Annotated[int, Meta(ge=1, le=4096)] = 64
-    require_locked_memory: bool = True
-
-
-class RelaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where the relay listens for capture and keeps its outbox."""
-
-    socket: str = "/run/speckled/relay.sock"
-    state: str = "/var/lib/speckled/relay"
-    health_seconds: Annotated[float, Meta(gt=0)] = 30.0
-    resend_seconds: Annotated[float, Meta(gt=0)] = 30.0
-
-
 class MqttSettings(BrokerOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The broker, the root of the topics, and the key of the collector whose word frees the outbox."""
 
@@ -121,6 +112,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     capture: CaptureSettings = CaptureSettings()
     relay: RelaySettings = RelaySettings()
     mqtt: MqttSettings = MqttSettings()
+    switch: SwitchSettings = SwitchSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    home_assistant: HomeAssistantSettings = HomeAssistantSettings()
+    aim: AimSettings = AimSettings()
     simulation: SimulationSettings = SimulationSettings()
 
 
@@ -190,5 +185,7 @@ def _absolute(settings: Settings, base: Path) -> Settings:
         entropy=msgspec.structs.replace(entropy, partners=partners),
         capture=absolute(settings.capture, base, "state"),
         relay=absolute(settings.relay, base, "socket", "state"),
+        switch=absolute(settings.switch, base, "file"),
+        metrics=absolute(settings.metrics, base, "textfile"),
         mqtt=absolute(settings.mqtt, base, "collector_key", "password_file", "ca_file", "certificate_file", "key_file"),
     )

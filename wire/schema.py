@@ -246,12 +246,57 @@ class Acknowledgement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return inside and not any(first <= position <= last for first, last in self.gaps)
 
 
+class Attestation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What capture found about itself and its machine when it started. A finding it could not make is the worse one.
+
+    code: SHA-256 over the program's files. configuration: as in Provenance. locked_memory: nothing of the process can
+    be swapped. swap: where the machine puts what it swaps: `memory` is compressed memory without a disk behind it.
+    core_dumps: whether a crash could write the process's memory down. network: whether the process sees any interface
+    beside the loopback or may open a network socket. filtered: system calls are filtered (seccomp). privileges:
+    whether it holds any capability, or may gain one. read_only_root: whether / is mounted so. exposure: for each unit
+    ten times what `systemd-analyze security` says; empty where nobody asked it.
+    """
+
+    code: Hash
+    configuration: Hash
+    locked_memory: bool
+    swap: Literal["none", "memory", "disk"]
+    core_dumps: bool
+    network: bool
+    filtered: bool
+    privileges: bool
+    read_only_root: bool
+    exposure: Annotated[dict[Name, Annotated[int, Meta(ge=0, le=100)]], Meta(max_length=8)]
+
+
+class CaptureReport(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Capture's signed word about itself, which the relay puts into the state message as it is.
+
+    It depends on people, on the schedule and on the health of devices, never on a pixel. made: observations that were
+    signed since the ledger's folder was made; dropped: those of them that the relay never took and capture gave up.
+    """
+
+    version: Literal[1] = VERSION
+    device: DeviceId
+    at: Milliseconds
+    state: Literal["starting", "observing", "switched-off", "ended"]
+    made: Count
+    dropped: Count
+    attestation: Attestation
+
+
 class State(Struct, frozen=True, forbid_unknown_fields=False, kw_only=True):
-    """Retained JSON on the state topic. The last will says offline for the same session as the birth."""
+    """Retained JSON on the state topic. The last will says offline for the same session as the birth.
+
+    capture: what capture last said of itself, and `signed` its envelope in base64: a COSE_Sign1 of a CaptureReport for
+    this topic, by the device's key. The rest is the relay's word. None where capture has said nothing to this relay.
+    """
 
     state: Literal["online", "offline"]
     session: str
     software: str
+    capture: CaptureReport | None = None
+    signed: str | None = None
 
 
 class Health(Struct, frozen=True, forbid_unknown_fields=False, kw_only=True):
