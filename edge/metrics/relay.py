@@ -1,0 +1,130 @@
+"""What the relay tells about itself: figures of delivery, none of what was seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import get_args
+
+from edge.metrics.exposition import Family, Metric, each, one, one_of, render
+from wire.schema import CaptureReport
+
+STATES: tuple[str, ...] = get_args(CaptureReport.__annotations__["state"])
+
+BUILD = Metric("speckled_relay_build_info", "gauge", "1, with the version of the program as a label.")
+MADE = Metric(
+    "speckled_observations_made_total",
+    "counter",
+    "Observations that capture signed since its state folder was made.",
+)
+DROPPED = Metric(
+    "speckled_observations_dropped_total", "counter", "Observations that the relay never took and capture gave up."
+)
+ACCEPTED = Metric(
+    "speckled_observations_accepted_total", "counter", "Observations on the disk since the outbox was made."
+)
+SENT = Metric("speckled_observations_sent_total", "counter", "Publishes of observations, each repetition counted.")
+ACKNOWLEDGED = Metric(
+    "speckled_observations_acknowledged_total", "counter", "Observations freed by the collector's signed word."
+)
+EVICTED = Metric(
+    "speckled_observations_evicted_total", "counter", "Observations removed to keep the outbox within its bounds."
+)
+LOST = Metric(
+    "speckled_observations_lost", "gauge", "Accepted observations that are neither acknowledged, evicted nor waiting."
+)
+WAITING = Metric("speckled_observations_waiting", "gauge", "Observations in the outbox.")
+REFUSED = Metric("speckled_observations_refused_total", "counter", "What the guard turned away, by its word.")
+FORKED = Metric(
+    "speckled_acknowledgements_forked_total",
+    "counter",
+    "Acknowledgements of another history of the ledger, which free nothing.",
+)
+CAPTURE = Metric("speckled_capture_connected", "gauge", "1 while a capture process is connected to the relay.")
+STATE = Metric("speckled_capture_state", "gauge", "What capture last said that it does: 1 for that state.")
+SINCE_ACCEPTED = Metric(
+    "speckled_since_accepted_seconds",
+    "gauge",
+    "Seconds since an observation was accepted, or since the relay started where none was.",
+)
+WINDOW = Metric("speckled_window_seconds", "gauge", "Length of a window of each level at the full frame rate.")
+BROKER = Metric("speckled_broker_connected", "gauge", "1 while the broker takes what is sent.")
+SINCE_BROKER = Metric(
+    "speckled_broker_absent_seconds", "gauge", "Seconds since there was a connection to the broker; 0 with one."
+)
+CONNECTIONS = Metric(
+    "speckled_broker_connections_total", "counter", "Connections to the broker since the relay started."
+)
+OUTBOX = Metric("speckled_outbox_bytes", "gauge", "Size of the outbox's file and its log on the disk.")
+LIMIT = Metric("speckled_outbox_limit_bytes", "gauge", "Size that the outbox is kept below.")
+OLDEST = Metric("speckled_outbox_oldest_seconds", "gauge", "Age of the oldest observation that waits; 0 for none.")
+CERTIFICATE = Metric(
+    "speckled_certificate_expiry_timestamp_seconds", "gauge", "Unix time when the client certificate expires."
+)
+
+RELAY_METRICS: tuple[Metric, ...] = (
+    *(BUILD, MADE, DROPPED, ACCEPTED, SENT, ACKNOWLEDGED, EVICTED, LOST, WAITING, REFUSED, FORKED, CAPTURE, STATE),
+    *(SINCE_ACCEPTED, WINDOW, BROKER, SINCE_BROKER, CONNECTIONS, OUTBOX, LIMIT, OLDEST, CERTIFICATE),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayFigures:
+    """One moment of the relay. None, or nothing in a mapping: not known, and not shown.
+
+    made, dropped, state: capture's word. absent: seconds without a broker, 0 with one. oldest, since_accepted: seconds.
+    windows: seconds by level. certificate_expiry: Unix time in seconds. The others count observations.
+    """
+
+    software: str
+    accepted: int
+    sent: int
+    acknowledged: int
+    waiting: int
+    refused: Mapping[str, int]
+    forked: int
+    capture: bool
+    since_accepted: float
+    absent: float
+    connections: int
+    evicted: int | None = None
+    lost: int | None = None
+    made: int | None = None
+    dropped: int | None = None
+    state: str | None = None
+    outbox_bytes: int | None = None
+    outbox_limit: int | None = None
+    oldest: float | None = None
+    certificate_expiry: float | None = None
+    windows: Mapping[str, float] = field(default_factory=dict)
+
+
+def relay_text(figures: RelayFigures) -> str:
+    """The page, in the order of RELAY_METRICS."""
+    return render(relay_families(figures))
+
+
+def relay_families(figures: RelayFigures) -> list[Family]:
+    """The figures under their names."""
+    return [
+        each(BUILD, "version", {figures.software: 1}),
+        one(MADE, figures.made),
+        one(DROPPED, figures.dropped),
+        one(ACCEPTED, figures.accepted),
+        one(SENT, figures.sent),
+        one(ACKNOWLEDGED, figures.acknowledged),
+        one(EVICTED, figures.evicted),
+        one(LOST, figures.lost),
+        one(WAITING, figures.waiting),
+        each(REFUSED, "reason", figures.refused),
+        one(FORKED, figures.forked),
+        one(CAPTURE, figures.capture),
+        one_of(STATE, "state", STATES, figures.state),
+        one(SINCE_ACCEPTED, figures.since_accepted),
+        each(WINDOW, "level", figures.windows),
+        one(BROKER, figures.absent == 0),
+        one(SINCE_BROKER, figures.absent),
+        one(CONNECTIONS, figures.connections),
+        one(OUTBOX, figures.outbox_bytes),
+        one(LIMIT, figures.outbox_limit),
+        one(OLDEST, figures.oldest),
+        one(CERTIFICATE, figures.certificate_expiry),
+    ]
