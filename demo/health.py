@@ -18,7 +18,20 @@ class HealthListener:
 
     def __init__(self, broker: DemoBroker, topics: Topics) -> None:
         self.latest = Health(
-            session="", accepted=0, sent=0, acknowledged=0, waiting=0, refused={}, forked=0, capture=False
+            session="",
+            made=None,
+            dropped=None,
+            spooled=None,
+            accepted=0,
+            sent=0,
+            acknowledged=0,
+            waiting=0,
+            evicted={},
+            lost=0,
+            set_aside=0,
+            refused={},
+            forked=0,
+            capture=False,
         )
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._stop = threading.Event()

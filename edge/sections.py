@@ -14,10 +14,16 @@ class CaptureSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class RelaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where the relay listens for capture and keeps its outbox."""
+    """Where the relay listens for capture and keeps its outbox, and how much of it.
+
+    outbox_mb: MiB that observations may take on the disk; where a new one would need more, the oldest give way.
+    outbox_days: days that the relay has run while an observation waited, after which it is given up.
+    """
 
     socket: str = "/run/speckled/relay.sock"
     state: str = "/var/lib/speckled/relay"
+    outbox_mb: Annotated[int, Meta(ge=1, le=65536)] = 256
+    outbox_days: Annotated[int, Meta(ge=1, le=36500)] = 90
     health_seconds: Annotated[float, Meta(gt=0)] = 30.0
     resend_seconds: Annotated[float, Meta(gt=0)] = 30.0
 
@@ -26,12 +32,12 @@ class SwitchSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The privacy switch: while it is off, the camera is closed.
 
     file: where it exists, the switch is off (`speckled camera off` makes it). gpio: a line of a GPIO chip, such as
-    gpiochip0:17, with a switch on it; gpio_off: the level that means off.
+    gpiochip0:17, with a switch to ground; gpio_off: the level that means off.
     """
 
     file: str = "/var/lib/speckled/camera-off"
     gpio: Annotated[str, Meta(pattern=r"^(/dev/)?gpiochip\d+:\d+$")] | None = None
-    gpio_off: Literal["high", "low"] = "low"
+    gpio_off: Literal["high", "low"] = "high"
 
 
 class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

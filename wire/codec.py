@@ -10,9 +10,9 @@ import numpy as np
 
 from wire.errors import WireError, WireReason
 from wire.scan import scan
-from wire.schema import MAX_MESSAGE, VERSION, Acknowledgement, Observation
+from wire.schema import MAX_MESSAGE, VERSION, Acknowledgement, CaptureReport, Observation
 
-T = TypeVar("T", Observation, Acknowledgement)
+T = TypeVar("T", Observation, Acknowledgement, CaptureReport)
 
 MAX_RATIONAL_BITS = 128
 """Bits of a numerator or denominator: room for every statement, none for arithmetic as an attack."""
@@ -21,7 +21,7 @@ TYPED_ARRAYS: dict[int, np.dtype[Any]] = {64: np.dtype("u1"), 85: np.dtype("<f4"
 _TAG_OF = {dtype: tag for tag, dtype in TYPED_ARRAYS.items()}
 
 
-def encode(value: Observation | Acknowledgement) -> bytes:
+def encode(value: Observation | Acknowledgement | CaptureReport) -> bytes:
     """One value as deterministic CBOR.
 
     Raises:

@@ -272,16 +272,19 @@ class Attestation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 class CaptureReport(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Capture's signed word about itself, which the relay puts into the state message as it is.
 
-    It depends on people, on the schedule and on the health of devices, never on a pixel. made: observations that were
-    signed since the ledger's folder was made; dropped: those of them that the relay never took and capture gave up.
+    It depends on people, on the schedule and on the health of devices, never on a pixel. entropy: the state of the
+    sources. made: observations that were signed since the device's state was made; dropped: those of them that the
+    relay never took and capture gave up; waiting: those that capture still has to hand over.
     """
 
     version: Literal[1] = VERSION
     device: DeviceId
     at: Milliseconds
     state: Literal["starting", "observing", "switched-off", "ended"]
+    entropy: Literal["starting", "healthy", "suspect", "failed"]
     made: Count
     dropped: Count
+    waiting: Count
     attestation: Attestation
 
 
@@ -300,19 +303,28 @@ class State(Struct, frozen=True, forbid_unknown_fields=False, kw_only=True):
 
 
 class Health(Struct, frozen=True, forbid_unknown_fields=False, kw_only=True):
-    """JSON on the health topic: the relay's delivery counters since its outbox was made.
+    """JSON on the health topic: what became of every observation, counted since the relay's outbox was made.
 
-    accepted: observations the guard let in and the outbox committed; acknowledged: freed by the collector's word;
-    waiting: still in the outbox; refused: by reason, messages the guard turned away; forked: acknowledgements that
-    freed nothing, as the collector holds another history of the ledger than this device; capture: whether a capture
-    process is connected now.
+    made, dropped, spooled: as capture last said (made, dropped and waiting of its CaptureReport), None before its first
+    word; accepted: let in by the guard and committed by the outbox; sent: publishes, each repetition too; acknowledged:
+    freed by the collector's word; waiting: still in the outbox; evicted: given up by the outbox's bounds, by cause
+    (size, age); lost: what is none of these, see docs/delivery.md, 0 unless something went wrong; set_aside: damaged
+    files of the outbox that were replaced; refused: messages that the guard turned away, by reason; forked:
+    acknowledgements that freed nothing, as the collector holds another history of the ledger than this device; capture:
+    whether a capture process is connected now.
     """
 
     session: str
+    made: int | None
+    dropped: int | None
+    spooled: int | None
     accepted: int
     sent: int
     acknowledged: int
     waiting: int
+    evicted: dict[str, int]
+    lost: int
+    set_aside: int
     refused: dict[str, int]
     forked: int
     capture: bool

@@ -265,10 +265,16 @@ class Relay:
         prefix = "refused:"
         return Health(
             session=self._session,
+            made=None,
+            dropped=None,
+            spooled=None,
             accepted=counters["accepted"],
             sent=counters["sent"],
             acknowledged=counters["acknowledged"],
             waiting=self._delivery.waiting,
+            evicted={},
+            lost=0,
+            set_aside=0,
             refused={name.removeprefix(prefix): n for name, n in sorted(counters.items()) if name.startswith(prefix)},
             forked=counters["forked"],
             capture=self._listener.connected,
