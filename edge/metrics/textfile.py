@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from edge.metrics.capture import CaptureFigures, capture_text
+from edge.privacy.files import write_all
 
 log = logging.getLogger("speckled.capture")
 
@@ -58,14 +59,9 @@ def _replace(path: Path, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(beside, flags, MODE), "wb", buffering=0) as file:
             os.fchmod(file.fileno(), MODE)
-            _write_all(file.fileno(), data)
+            write_all(file.fileno(), data)
         beside.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
