@@ -23,7 +23,12 @@ from edge.pace import Pace
 from edge.privacy.ledger import Ledger
 from edge.privacy.plan import Curve, Plan, plan_for
 from edge.privacy.profiles import named
+from edge.progress import Progress
 from edge.releases import ReleaseStore
+from edge.report import Word
+from edge.sections import SwitchSettings
+from edge.supervision import Supervision
+from edge.switch.make import make_switch
 from wire.codec import decode
 from wire.cose import verify
 from wire.schema import Entropy, Observation
@@ -116,6 +121,14 @@ class _Status(Notifier):
         self._calls.append(f"status: {text}")
 
 
+class _Said:
+    def __init__(self, calls: list[str]) -> None:
+        self._calls = calls
+
+    def say(self, word: Word) -> None:
+        self._calls.append(f"said: {word}")
+
+
 class _Outgoing:
     def __init__(self, calls: list[str]) -> None:
         self._calls = calls
@@ -154,6 +167,7 @@ def run(paint: Painter, frames: int, folder: Path, tau: int | None = None) -> Ru
     """
     calls: list[str] = []
     stop = threading.Event()
+    switch = make_switch(SwitchSettings(file=str(folder / "off")))
     camera, outgoing = _Painted(paint, frames, stop, calls), _Outgoing(calls)
     promised = plan(tau)
     ledger = Ledger(
@@ -180,7 +194,7 @@ def run(paint: Painter, frames: int, folder: Path, tau: int | None = None) -> Ru
                 pace=Pace(Fraction(10**9), time.monotonic_ns, resumed=False),
                 wall_ms=lambda: NOW_MS,
                 fuse=1,
-                notifier=_Status(calls),
+                supervision=Supervision(switch, Progress(), _Status(calls), _Said(calls)),
             ).run(stop)
         finally:
             ledger.close()

@@ -1,30 +1,40 @@
 """From settings to a running capture: the one place that knows which part goes where."""
 
 import logging
+import os
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
 
+from drivers.camera.base import Camera, CameraIdentity
 from drivers.errors import DriverError
 from edge.capture import Capture, Origin
 from edge.config import Settings, configuration_hash
 from edge.courier import Courier
 from edge.devices import commissioned_credit, make_camera, make_qrng
-from edge.entropy import EntropyPool, Latch
+from edge.entropy import EntropyPool, Latch, State
 from edge.errors import CameraUnavailable, ConfigError, Reason
 from edge.features.nested import Nest
 from edge.folders import state_folder
 from edge.history import CollectorHistory
 from edge.memory import MemoryNotLockable, lock_memory
-from edge.notify import Notifier
+from edge.notify import Notifier, watchdog_seconds
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger
+from edge.progress import Progress
 from edge.promise import plan_of
 from edge.relay.link import CaptureLink
 from edge.releases import ReleaseStore
+from edge.report import Health, Reporter
+from edge.stopping import StoppableQrng, Stopping
+from edge.supervision import Supervision
+from edge.switch.make import make_switch
+from edge.switch.rest import rest_while_off
+from edge.watchdog import Watchdog
 from wire.keys import read_private_key
+from wire.schema import Attestation
 from wire.topics import Topics
 
 log = logging.getLogger("speckled.capture")
@@ -34,6 +44,17 @@ DELIVERY_PATIENCE = 4.0
 
 A stop is over within 5 s where camera and relay answer, and within 10 s where both hang (edge/run.py waits that long).
 """
+
+
+HEALTH: dict[State, Health] = {
+    State.ABSENT: "starting",
+    State.IDENT: "starting",
+    State.STARTUP: "starting",
+    State.HEALTHY: "healthy",
+    State.SUSPECT: "suspect",
+    State.FAILED: "failed",
+}
+"""What capture's word calls the states of the sources."""
 
 
 def ledger_path(settings: Settings) -> Path:
@@ -48,19 +69,37 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
         SpeckledError: with the reason, the remedy and the exit status.
     """
     _protect_memory(settings)
+    configuration = configuration_hash(settings)
     key = read_private_key(Path(settings.device.key))
     state = state_folder(settings.capture.state, "[capture]")
-    camera = make_camera(settings.camera, stop.is_set)
-    pool = _make_pool(settings, Latch(state / "entropy-failed"))
-    history = CollectorHistory(CaptureLink(Path(settings.relay.socket)))
-    courier = Courier(history.send)
-    with ExitStack() as stack:
-        try:
-            identity = camera.open()
-        except DriverError as error:
-            if stop.is_set():
-                return
-            raise CameraUnavailable(Reason.CAMERA, str(error), error.remedy) from None
+    topics = Topics(settings.mqtt.root, settings.device.id)
+    progress, notifier = Progress(), Notifier()
+    with suppress(Stopping), ExitStack() as stack:
+        camera = make_camera(settings.camera, stop.is_set)
+        pool = _make_pool(settings, Latch(state / "entropy-failed"), stop, progress)
+        history = CollectorHistory(CaptureLink(Path(settings.relay.socket)))
+        courier = Courier(history.send)
+        reporter = Reporter(
+            CaptureLink(Path(settings.relay.socket)).send,
+            key=key,
+            topics=topics,
+            attestation=_unknown(configuration),
+            entropy=lambda: HEALTH[pool.state],
+            counts=lambda: (0, courier.dropped, 0),
+            wall_ms=_wall_ms,
+        )
+        supervision = Supervision(make_switch(settings.switch), progress, notifier, reporter)
+        watchdog = Watchdog(notifier, progress, watchdog_seconds(os.environ))
+        watchdog.start()
+        stack.callback(watchdog.stop)
+        reporter.start()
+        stack.callback(reporter.stop)
+        if supervision.switch.off() and not rest_while_off(supervision, stop):
+            return
+        stack.callback(supervision.switch.close)
+        identity = _open(camera, stop)
+        if identity is None:
+            return
         stack.callback(camera.close)
         hurried = settings.simulation.speedup != 1
         if hurried and not identity.simulated:
@@ -70,7 +109,6 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
         stack.callback(pool.stop)
         pool.start()
         plan = plan_of(settings.privacy, width=identity.width, height=identity.height, max_value=identity.max_value)
-        configuration = configuration_hash(settings)
         ledger = Ledger(
             ledger_path(settings),
             device=settings.device.id,
@@ -85,14 +123,15 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
         history.ask(ledger.epoch)
         courier.start()
         stack.callback(_deliver_the_rest, courier)
-        Capture(
+        stack.callback(notifier.stopping)
+        capture = Capture(
             camera=camera,
             identity=identity,
             pool=pool,
             ledger=ledger,
             plan=plan,
             origin=Origin(
-                topics=Topics(settings.mqtt.root, settings.device.id),
+                topics=topics,
                 key=key,
                 software=f"speckled {version('speckled')}",
                 configuration=configuration,
@@ -104,17 +143,46 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             wall_ms=_wall_ms,
             fuse=settings.privacy.fuse,
             nest=Nest() if settings.privacy.join_levels else None,
-            notifier=Notifier(),
-        ).run(stop)
+            supervision=supervision,
+        )
+        capture.run(stop)
 
 
-def _make_pool(settings: Settings, latch: Latch) -> EntropyPool:
+def _unknown(configuration: bytes) -> Attestation:
+    return Attestation(
+        code=bytes(32),
+        configuration=configuration,
+        locked_memory=False,
+        swap="disk",
+        core_dumps=True,
+        network=True,
+        filtered=False,
+        privileges=True,
+        read_only_root=False,
+        exposure={},
+    )
+
+
+def _open(camera: Camera, stop: threading.Event) -> CameraIdentity | None:
+    """What the camera is; None where the process is to end instead."""
+    try:
+        return camera.open()
+    except DriverError as error:
+        if stop.is_set():
+            return None
+        raise CameraUnavailable(Reason.CAMERA, str(error), error.remedy) from None
+
+
+def _make_pool(settings: Settings, latch: Latch, stop: threading.Event, progress: Progress) -> EntropyPool:
+    sources = [
+        StoppableQrng(make_qrng(source), stop, progress) for source in (settings.qrng, *settings.entropy.partners)
+    ]
     return EntropyPool(
-        make_qrng(settings.qrng),
+        sources[0],
         clock=time.monotonic,
         latch=latch,
         rate=settings.entropy.rate,
-        partners=tuple(make_qrng(partner) for partner in settings.entropy.partners),
+        partners=tuple(sources[1:]),
         commissioned=commissioned_credit(settings.entropy),
     )
 

@@ -21,7 +21,6 @@ from edge.features.describe import describe
 from edge.features.map import MapKeeper
 from edge.features.nested import Nest
 from edge.frame import Frame
-from edge.notify import Notifier
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger
 from edge.privacy.noise import Noise
@@ -29,6 +28,8 @@ from edge.privacy.plan import LevelPlan, Plan
 from edge.privacy.statement import make_statement
 from edge.privacy.window import Release, Window
 from edge.releases import ReleaseStore
+from edge.supervision import Supervision
+from edge.switch.rest import rest_while_off
 from wire.codec import encode
 from wire.cose import sign
 from wire.schema import Observation, Provenance
@@ -91,7 +92,7 @@ class Capture:
         wall_ms: Callable[[], int],
         fuse: int,
         nest: Nest | None = None,
-        notifier: Notifier,
+        supervision: Supervision,
     ) -> None:
         self._camera = camera
         self._identity = identity
@@ -103,7 +104,9 @@ class Capture:
         self._outgoing = outgoing
         self._pace = pace
         self._wall_ms = wall_ms
-        self._notifier = notifier
+        self._supervision = supervision
+        self._progress = supervision.progress
+        self._notifier = supervision.notifier
         self._index = ledger.next_frame
         self._taken = 0
         self._released = 0
@@ -115,13 +118,16 @@ class Capture:
 
         Raises:
             CameraUnavailable, EntropyUnavailable, LedgerError: nothing more can be published, and why.
+            Stopping: `stop` was set while noise was drawn.
         """
         frame = Frame(self._identity.height, self._identity.width, self._identity.dtype)
         try:
-            while self._pace.wait(stop):
+            while self._wait(stop):
                 for level in self._levels:
                     if level.window is None:
                         self._open(level)
+                self._notifier.ready()
+                self._supervision.reporter.say("observing")
                 if not self._take(frame, stop):
                     break
                 for level in self._levels:
@@ -130,22 +136,55 @@ class Capture:
                 self._report()
         finally:
             frame.wipe()
-            for level in self._levels:
-                if level.window is not None:
-                    level.window.wipe()
+            self._discard()
+
+    def _wait(self, stop: threading.Event) -> bool:
+        """Until the next frame is due, with the camera closed for as long as the privacy switch is off."""
+        while not self._pace.wait(stop, self._interrupted):
+            if stop.is_set():
+                return False
+            self._discard()
+            self._camera.close()
+            if not rest_while_off(self._supervision, stop):
+                return False
+            self._reopen()
+        return True
+
+    def _interrupted(self) -> bool:
+        self._progress.step("schedule")
+        return self._supervision.switch.off()
+
+    def _discard(self) -> None:
+        """The windows end unfinished; what they were charged stands."""
+        for level in self._levels:
+            if level.window is not None:
+                level.window.wipe()
+                level.window = None
+
+    def _reopen(self) -> None:
+        """Raises CameraUnavailable, also where it is another camera now: the promise was made for the first."""
+        try:
+            identity = self._camera.open()
+        except CameraError as error:
+            raise CameraUnavailable(Reason.CAMERA, str(error), error.remedy) from None
+        if identity != self._identity:
+            raise CameraUnavailable(
+                Reason.CAMERA, "the camera came back as another one", "start again with the camera that is to be used"
+            )
 
     def _open(self, level: Level) -> None:
         """Noise first, then the charge, then the window: a source that fails costs no charge."""
         mechanism = level.plan.mechanism(level.keeper.reference())
-        noise = Noise.draw(mechanism, self._pool)
+        with self._progress.working("entropy"):
+            noise = Noise.draw(mechanism, self._pool)
         receipt = self._ledger.charge(level.plan.name, mechanism, self._index)
         level.window = Window(receipt, noise)
         level.opened = self._wall_ms()
-        log.info("level %s: window opened at ledger position %d", level.plan.name, receipt.position)
+        _say(level, "window opened at", receipt.position)
 
     def _take(self, frame: Frame, stop: threading.Event) -> bool:
         try:
-            with self._ledger.frame(self._index):
+            with self._progress.working("camera"), self._ledger.frame(self._index):
                 frame.fill(self._camera, FRAME_SECONDS)
         except CameraError as error:
             if error.reason is CameraReason.ENDED:
@@ -166,15 +205,17 @@ class Capture:
 
     def _publish(self, level: Level, window: Window) -> None:
         """Only a source that is healthy now vouches for the noise of this window."""
-        self._pool.check()
+        with self._progress.working("entropy"):
+            self._pool.check()
         release = window.close()
         level.window = None
-        observation = self._observe(level, release)
-        topic = self._origin.topics.observation
-        self._outgoing.hand_over(sign(encode(observation), self._origin.key, topic))
+        with self._progress.working("description"):
+            observation = self._observe(level, release)
+            topic = self._origin.topics.observation
+            self._outgoing.hand_over(sign(encode(observation), self._origin.key, topic))
         self._releases.add(level.plan.name, release)  # last: a full disk must not cost what is paid for
         self._released += 1
-        log.info("level %s: released ledger position %d", level.plan.name, release.receipt.position)
+        _say(level, "released", release.receipt.position)
 
     def _observe(self, level: Level, release: Release) -> Observation:
         statement = make_statement(
@@ -208,6 +249,11 @@ class Capture:
     def _report(self) -> None:
         levels = (f"{level.plan.name} {_filled(level)}/{level.plan.frames}" for level in self._levels)
         self._notifier.status(f"frame {self._taken}, released {self._released}: " + ", ".join(levels))
+
+
+def _say(level: Level, what: str, position: int) -> None:
+    fields = {"SPECKLED_LEVEL": level.plan.name, "SPECKLED_POSITION": position}
+    log.info("level %s: %s ledger position %d", level.plan.name, what, position, extra={"fields": fields})
 
 
 def _filled(level: Level) -> int:

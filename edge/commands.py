@@ -1,13 +1,13 @@
 """The subcommands of the device side. Each takes its arguments and returns an exit status."""
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import dedent
 
 from edge.config import load
+from edge.journal import begin_service
 from wire.exit import Exit
 from wire.stopping import stop_on_signals
 
@@ -25,7 +25,7 @@ def capture(arguments: Sequence[str]) -> int:
     """The process that sees pixels."""
     options = _parse("capture", "camera to signed private observations; no network", arguments, new_epoch=True)
     settings = load(options.config)
-    _log_to_stderr()
+    begin_service("speckled-capture")
     from edge.assemble import run_capture
 
     run_capture(settings, new_epoch=options.new_epoch, stop=stop_on_signals())
@@ -36,7 +36,7 @@ def relay(arguments: Sequence[str]) -> int:
     """The process that has the network."""
     options = _parse("relay", "signed observations to the broker; no pixels", arguments)
     settings = load(options.config)
-    _log_to_stderr()
+    begin_service("speckled-relay")
     from edge.relay.assemble import run_relay
 
     run_relay(settings, stop=stop_on_signals())
@@ -153,10 +153,4 @@ def _parse(name: str, about: str, arguments: Sequence[str], *, new_epoch: bool =
 def _config_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, default=Path("/etc/speckled/speckled.toml"), help="settings (default %(default)s)"
-    )
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )

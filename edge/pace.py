@@ -4,6 +4,9 @@ from fractions import Fraction
 
 from edge.privacy.spacing import period_ns
 
+SLICE = 0.2
+"""Seconds of one part of a long wait: how soon somebody who interrupts it is noticed."""
+
 
 class Pace:
     """Keeps successive frames at least one frame period apart, over a restart too.
@@ -19,13 +22,17 @@ class Pace:
         self._monotonic = monotonic
         self._last = monotonic() if resumed else None
 
-    def wait(self, stop: threading.Event) -> bool:
-        """Sleep until the next frame may be taken. False where `stop` was set meanwhile."""
-        if self._last is not None:
-            while (left := self._last + self._period - self._monotonic()) > 0:
-                if stop.wait(left / 1e9):
-                    return False
-        return not stop.is_set()
+    def wait(self, stop: threading.Event, interrupted: Callable[[], bool] = lambda: False) -> bool:
+        """Sleep until the next frame may be taken. False where `stop` was set or `interrupted` became true.
+
+        `interrupted` is asked at least once, and again after each SLICE.
+        """
+        while not interrupted() and not stop.is_set():
+            left = 0 if self._last is None else self._last + self._period - self._monotonic()
+            if left <= 0:
+                return True
+            stop.wait(min(left / 1e9, SLICE))
+        return False
 
     def taken(self) -> None:
         """A frame has come just now, or may have."""

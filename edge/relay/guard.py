@@ -1,4 +1,4 @@
-"""The egress guard: what leaves the device is a signed, consistent observation of this device, or it stays."""
+"""The egress guard: what leaves the device is signed by it, and an observation or capture's word about itself."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from wire.check import check
 from wire.codec import decode
 from wire.cose import verify
 from wire.errors import WireError, WireReason
-from wire.schema import Observation
+from wire.schema import CaptureReport, Observation
 from wire.topics import Topics
 
 
@@ -19,6 +19,10 @@ class GuardReason(StrEnum):
 
     DEVICE = "wrong-device"
     RATE = "over-rate"
+
+
+REPORT = 4096
+"""Bytes of capture's word about itself, at most."""
 
 
 class GuardRefusal(Exception):
@@ -86,8 +90,8 @@ class Guard:
         self._messages = TokenBucket(budget.messages_per_second, budget.messages_at_once, clock)
         self._bytes = TokenBucket(budget.bytes_per_second, budget.bytes_at_once, clock)
 
-    def admit(self, envelope: bytes | None) -> Observation:
-        """The observation inside, if the envelope may leave. None stands for a datagram beyond the longest message.
+    def admit(self, envelope: bytes | None) -> Observation | CaptureReport:
+        """What is inside, if the envelope may leave. None stands for a datagram beyond the longest message.
 
         Raises:
             GuardRefusal: with the reason.
@@ -104,13 +108,23 @@ class Guard:
         self._messages.take(1)
         self._bytes.take(size)
 
-    def _checked(self, envelope: bytes | None) -> Observation:
+    def _checked(self, envelope: bytes | None) -> Observation | CaptureReport:
         """Cheapest first, so that a flood of garbage costs little."""
         if envelope is None:
             raise GuardRefusal(WireReason.OVERSIZE)
         self._spend(len(envelope))
-        observation = decode(verify(envelope, self._key, self._topics.observation), Observation)
-        if observation.device != self._topics.device:
+        found = self._report(envelope) or decode(verify(envelope, self._key, self._topics.observation), Observation)
+        if found.device != self._topics.device:
             raise GuardRefusal(GuardReason.DEVICE)
-        check(observation)
-        return observation
+        if isinstance(found, Observation):
+            check(found)
+        return found
+
+    def _report(self, envelope: bytes) -> CaptureReport | None:
+        """Capture's word about itself, which is signed for the state topic; None for anything else."""
+        if len(envelope) > REPORT:
+            return None
+        try:
+            return decode(verify(envelope, self._key, self._topics.state), CaptureReport)
+        except WireError:
+            return None

@@ -1,5 +1,6 @@
 """The process that has the network: takes envelopes from capture, keeps them, and delivers them."""
 
+import base64
 import logging
 import os
 import random
@@ -25,7 +26,7 @@ from wire.cose import verify
 from wire.errors import WireError
 from wire.events import NOT_SENT, Connected, Disconnected, Event, Message, Published, Refused, Subscribed, Will
 from wire.options import BrokerOptions
-from wire.schema import Health, State
+from wire.schema import CaptureReport, Health, State
 from wire.settings import SettingsError
 from wire.topics import QOS, RETAIN, Kind, Topics
 
@@ -99,6 +100,8 @@ class Relay:
         inherited = inherited_socket(os.environ)
         self._listener = Listener(options.socket, users=options.users, inherited=inherited)
         self._listener.watch(self._inbox.descriptor)
+        self._word: CaptureReport | None = None
+        self._signed = b""
         self._connected_once = False
         self._birth: int | None = None
         self._receive_maximum = 0
@@ -117,6 +120,7 @@ class Relay:
         try:
             while not stop.is_set():
                 self._listener.serve(PULSE, self._take)
+                self._miss_capture()
                 for event in self._inbox.drain():
                     self._note(event)
                 self._send()
@@ -147,8 +151,10 @@ class Relay:
         if envelope is not None and len(envelope) == QUESTION:
             return self._answer(envelope)
         try:
-            observation = self._guard.admit(envelope)
-            receipt = observation.receipt
+            admitted = self._guard.admit(envelope)
+            if isinstance(admitted, CaptureReport):
+                return self._hear_capture(admitted, envelope or b"")
+            receipt = admitted.receipt
             waiting = self._outbox.put(receipt.epoch, receipt.position, envelope or b"", link=receipt.hash)
         except GuardRefusal as refusal:
             self._outbox.count(f"refused:{refusal.code}")
@@ -167,6 +173,21 @@ class Relay:
         if waiting:
             self._delivery.add(waiting)
         return self._answer(receipt.epoch)
+
+    def _hear_capture(self, report: CaptureReport, envelope: bytes) -> Reply:
+        """Capture's word about itself: into the state message as it is, at once where it is news."""
+        news = self._word is None or _said(report) != _said(self._word)
+        self._word, self._signed = report, envelope
+        if news and self._delivery.open:
+            self._publish("state", self._state("online"))
+        return ACCEPTED
+
+    def _miss_capture(self) -> None:
+        """A word that nobody stands behind any more is not repeated."""
+        if self._word is not None and not self._listener.connected:
+            self._word = None
+            if self._delivery.open:
+                self._publish("state", self._state("online"))
 
     def _answer(self, epoch: bytes) -> Reply:
         """Accepted, and how far this epoch is known to have got."""
@@ -285,6 +306,9 @@ class Relay:
 
     def _state(self, state: str) -> bytes:
         named = msgspec.convert({"state": state, "session": self._session, "software": self._options.software}, State)
+        if state == "online" and self._word is not None:
+            signed = base64.b64encode(self._signed).decode()
+            named = msgspec.structs.replace(named, capture=self._word, signed=signed)
         return msgspec.json.encode(named)
 
     def _make_broker(self, jitter: Callable[[], float]) -> Broker:
@@ -309,3 +333,8 @@ class Relay:
         log.info(
             "relay of %s: stopped; %d observations wait in the outbox", self._options.device, self._delivery.waiting
         )
+
+
+def _said(report: CaptureReport) -> tuple[object, ...]:
+    """What people and machines wait for in a report: all but its time and its counts."""
+    return report.state, report.entropy, report.attestation

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from drivers.emulated.place import PlaceCamera
 from drivers.errors import CameraError, CameraReason
+from drivers.switch.file import FileSwitch
 from edge.capture import Capture, Origin
 from edge.errors import CameraUnavailable, EntropyUnavailable, Reason
 from edge.features.nested import Nest
@@ -17,7 +18,9 @@ from edge.pace import Pace
 from edge.privacy.ledger import Ledger, read_entries
 from edge.privacy.plan import Curve, plan_for
 from edge.privacy.profiles import Level, Profile, named
+from edge.progress import Progress
 from edge.releases import ReleaseStore, ReleaseStoreError
+from edge.supervision import Supervision
 from wire import schema
 from wire.check import check
 from wire.codec import decode
@@ -71,6 +74,8 @@ class Site:
         self.camera = PlaceCamera(width=64, height=64, frames=frames)
         self.pool, self.outgoing, self.folder, self.stop = Pool(), Outgoing(), folder, threading.Event()
         self.nest = None
+        self.said, self.progress = [], Progress()
+        self.switch = FileSwitch(folder / "off")
         self.plan = plan_for(
             named("state-hour"),
             width=64,
@@ -80,6 +85,13 @@ class Site:
             curve=Curve("log"),
             tau=32,
         )
+
+    @property
+    def supervision(self):
+        return Supervision(self.switch, self.progress, Notifier(""), self)
+
+    def say(self, word):
+        self.said.append(word)
 
     def run(self):
         ledger = Ledger(
@@ -104,7 +116,7 @@ class Site:
                 wall_ms=lambda: 1_700_000_000_000,
                 fuse=1,
                 nest=self.nest,
-                notifier=Notifier(""),
+                supervision=self.supervision,
             ).run(self.stop)
         finally:
             ledger.close()
@@ -207,7 +219,7 @@ def test_a_disk_that_takes_no_release_does_not_cost_the_observation_that_is_paid
 def test_the_distance_to_the_next_frame_is_counted_from_when_each_has_come(site, monkeypatch):
     steps = []
     wait, read, taken = Pace.wait, site.camera.read, Pace.taken
-    monkeypatch.setattr(Pace, "wait", lambda pace, stop: steps.append("wait") or wait(pace, stop))
+    monkeypatch.setattr(Pace, "wait", lambda pace, *rest: steps.append("wait") or wait(pace, *rest))
     monkeypatch.setattr(Pace, "taken", lambda pace: steps.append("taken") or taken(pace))
     site.camera.read = lambda plane, deadline: (read(plane, deadline), steps.append("read"))
     site.run()

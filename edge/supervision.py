@@ -1,0 +1,25 @@
+from dataclasses import dataclass
+from typing import Protocol
+
+from drivers.switch.base import PrivacySwitch
+from edge.notify import Notifier
+from edge.progress import Progress
+from edge.report import Word
+
+
+class Says(Protocol):
+    """Where capture's word about itself goes: a Reporter."""
+
+    def say(self, word: Word) -> None:
+        """The state has changed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """Who watches capture, and who may close its camera."""
+
+    switch: PrivacySwitch
+    progress: Progress
+    notifier: Notifier
+    reporter: Says
