@@ -37,6 +37,7 @@ class Reason(StrEnum):
     BROKER_REFUSED = "refused-by-the-broker"
     BROKER_UNREACHABLE = "broker-unreachable"
     OUTBOX = "outbox-unusable"
+    REPORT = "report-not-verified"
 
 
 class SpeckledError(Exception):
