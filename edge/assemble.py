@@ -10,6 +10,8 @@ from pathlib import Path
 
 from drivers.camera.base import Camera, CameraIdentity
 from drivers.errors import DriverError
+from edge.attest.exposure import EXPOSURE_FILE
+from edge.attest.gather import gather
 from edge.capture import Capture, Origin
 from edge.config import Settings, configuration_hash
 from edge.courier import Courier
@@ -34,7 +36,6 @@ from edge.switch.make import make_switch
 from edge.switch.rest import rest_while_off
 from edge.watchdog import Watchdog
 from wire.keys import read_private_key
-from wire.schema import Attestation
 from wire.topics import Topics
 
 log = logging.getLogger("speckled.capture")
@@ -83,7 +84,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             CaptureLink(Path(settings.relay.socket)).send,
             key=key,
             topics=topics,
-            attestation=_unknown(configuration),
+            attestation=gather(configuration, exposure=EXPOSURE_FILE),
             entropy=lambda: HEALTH[pool.state],
             counts=lambda: (0, courier.dropped, 0),
             wall_ms=_wall_ms,
@@ -146,21 +147,6 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             supervision=supervision,
         )
         capture.run(stop)
-
-
-def _unknown(configuration: bytes) -> Attestation:
-    return Attestation(
-        code=bytes(32),
-        configuration=configuration,
-        locked_memory=False,
-        swap="disk",
-        core_dumps=True,
-        network=True,
-        filtered=False,
-        privileges=True,
-        read_only_root=False,
-        exposure={},
-    )
 
 
 def _open(camera: Camera, stop: threading.Event) -> CameraIdentity | None:

@@ -144,6 +144,7 @@ class Capture:
             if stop.is_set():
                 return False
             self._discard()
+            self._index = self._ledger.next_frame
             self._camera.close()
             if not rest_while_off(self._supervision, stop):
                 return False

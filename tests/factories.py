@@ -9,7 +9,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from wire.codec import encode
 from wire.cose import sign
-from wire.schema import Entropy, Features, Lut, Observation, Provenance, Receipt, Statement, Unit
+from wire.schema import (
+    Attestation,
+    CaptureReport,
+    Entropy,
+    Features,
+    Lut,
+    Observation,
+    Provenance,
+    Receipt,
+    Statement,
+    Unit,
+)
 from wire.topics import Topics
 
 WIDTH, HEIGHT, CELL = 640, 480, 16
@@ -120,3 +131,38 @@ def make_observation(
 
 def altered(observation: Observation, **changes: object) -> Observation:
     return msgspec.structs.replace(observation, **changes)
+
+
+def make_attestation(**changes: object) -> Attestation:
+    """What a well-kept device would find about itself."""
+    good = Attestation(
+        code=bytes(32),
+        configuration=bytes(32),
+        locked_memory=True,
+        swap="none",
+        core_dumps=False,
+        network=False,
+        filtered=True,
+        privileges=False,
+        read_only_root=True,
+        exposure={"speckled-capture.service": 6},
+    )
+    return msgspec.structs.replace(good, **changes)
+
+
+def make_report(
+    device: str, key: Ed25519PrivateKey, *, topic: str | None = None, **changes: object
+) -> tuple[CaptureReport, bytes]:
+    """Capture's word about itself, and its envelope."""
+    report = CaptureReport(
+        device=device,
+        at=1_700_000_000_000,
+        state="observing",
+        entropy="healthy",
+        made=3,
+        dropped=0,
+        waiting=0,
+        attestation=make_attestation(),
+    )
+    report = msgspec.structs.replace(report, **changes)
+    return report, sign(encode(report), key, topic or Topics("speckled", device).state)

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import threading
 import time
@@ -8,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from drivers.emulated.place import PlaceCamera
 from drivers.errors import CameraError, CameraReason
+from drivers.qrng.software import SoftwareQrng
 from drivers.switch.file import FileSwitch
 from edge.capture import Capture, Origin
 from edge.errors import CameraUnavailable, EntropyUnavailable, Reason
@@ -20,6 +22,7 @@ from edge.privacy.plan import Curve, plan_for
 from edge.privacy.profiles import Level, Profile, named
 from edge.progress import Progress
 from edge.releases import ReleaseStore, ReleaseStoreError
+from edge.stopping import StoppableQrng, Stopping
 from edge.supervision import Supervision
 from wire import schema
 from wire.check import check
@@ -256,3 +259,119 @@ def test_a_camera_that_gives_up_ends_capture_with_its_reason_unless_it_was_to_st
     site.camera.read = asked_to_stop
     site.run()
     assert site.outgoing == []
+
+
+class Switch:
+    """A privacy switch that is off for the looks that are named."""
+
+    def __init__(self, off_at):
+        self.looks, self.off_at = 0, off_at
+
+    def off(self):
+        self.looks += 1
+        return self.looks in self.off_at
+
+    def close(self):
+        pass
+
+
+class WatchedCamera(PlaceCamera):
+    """Notes when it is opened, read and closed."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.calls = []
+
+    def open(self):
+        self.calls.append("open")
+        return super().open()
+
+    def read(self, plane, deadline):
+        self.calls.append("read")
+        super().read(plane, deadline)
+
+    def close(self):
+        self.calls.append("close")
+        super().close()
+
+
+def test_while_the_switch_is_off_the_camera_is_closed_and_the_open_window_is_given_up(site):
+    site.camera = WatchedCamera(width=64, height=64, frames=2)
+    site.switch = Switch({2, 3})
+    site.run()
+    assert site.camera.calls[:5] == ["open", "read", "close", "open", "read"]
+    assert site.said == ["observing", "switched-off", "observing", "observing", "observing"]
+    assert [charge["first_frame"] for charge in site.charges()] == [0, 2, 4]
+    assert [observation.receipt.position for observation in site.observations()] == [site.charges()[1]["position"]]
+
+
+def test_a_stop_while_the_switch_is_off_ends_capture_with_the_camera_closed(site, monkeypatch):
+    site.camera = WatchedCamera(width=64, height=64)
+    site.switch = Switch(range(1, 100))
+    monkeypatch.setattr(site.stop, "wait", lambda timeout: site.switch.looks > 4)
+    site.run()
+    assert site.camera.calls == ["open", "close"]
+    assert site.charges() == []
+
+
+def test_another_camera_behind_the_switch_is_not_used(site):
+    site.camera = WatchedCamera(width=64, height=64)
+    site.switch = Switch({1})
+    opened = site.camera.open
+
+    def open_another():
+        identity = opened()
+        return identity if site.camera.calls.count("open") == 1 else dataclasses.replace(identity, model="another")
+
+    site.camera.open = open_another
+    with pytest.raises(CameraUnavailable, match="another one"):
+        site.run()
+    assert "read" not in site.camera.calls
+
+
+class ChattyNotifier(Notifier):
+    def __init__(self, words):
+        super().__init__("")
+        self.words = words
+
+    def ready(self):
+        self.words.append(f"ready after {len(self.words)}")
+
+
+def test_the_service_is_ready_once_its_first_window_is_open(site, monkeypatch):
+    words = []
+    charge = Ledger.charge
+    monkeypatch.setattr(Ledger, "charge", lambda *a, **k: words.append("charged") or charge(*a, **k))
+    monkeypatch.setattr(Site, "supervision", Supervision(site.switch, site.progress, ChattyNotifier(words), site))
+    site.run()
+    assert words[:2] == ["charged", "ready after 1"]
+
+
+def test_a_source_that_fails_before_the_first_window_never_makes_the_service_ready(site, monkeypatch):
+    words = []
+    monkeypatch.setattr(Site, "supervision", Supervision(site.switch, site.progress, ChattyNotifier(words), site))
+    site.pool.fails.add("take")
+    with pytest.raises(EntropyUnavailable):
+        site.run()
+    assert words == []
+
+
+def test_a_stop_in_the_middle_of_a_draw_charges_nothing(site):
+    def stopped(n):
+        raise Stopping
+
+    site.pool.take = stopped
+    with pytest.raises(Stopping):
+        site.run()
+    assert site.charges() == []
+
+
+def test_a_source_is_not_read_any_more_once_the_process_is_to_end():
+    stop, progress = threading.Event(), Progress()
+    source = StoppableQrng(SoftwareQrng(), stop, progress)
+    source.open()
+    assert len(source.read(16)) == 16
+    stop.set()
+    with pytest.raises(Stopping):
+        source.read(16)
+    source.close()

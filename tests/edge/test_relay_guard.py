@@ -1,6 +1,6 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from factories import altered, make_observation
+from factories import altered, make_observation, make_report
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +36,23 @@ def refusal(guard, envelope):
 def test_a_signed_consistent_observation_of_this_device_is_admitted():
     observation, envelope = make_observation("cam", 3, EPOCH, KEY)
     assert make_guard().admit(envelope).receipt == observation.receipt
+
+
+def test_captures_signed_word_about_itself_is_admitted():
+    report, envelope = make_report("cam", KEY)
+    assert make_guard().admit(envelope) == report
+
+
+def test_a_word_that_is_of_another_device_key_or_topic_or_is_too_long_stays_inside():
+    stranger = Ed25519PrivateKey.from_private_bytes(bytes([1] * 32))
+    guard = make_guard()
+    assert refusal(guard, make_report("cam", stranger)[1]).code is WireReason.SIGNATURE
+    assert refusal(guard, make_report("cab", KEY)[1]).code is WireReason.SIGNATURE
+    assert refusal(guard, make_report("cab", KEY, topic=TOPICS.state)[1]).code is GuardReason.DEVICE
+    assert refusal(guard, make_report("cam", KEY, topic=TOPICS.health)[1]).code is WireReason.SIGNATURE
+    assert refusal(guard, make_report("cam", KEY, topic=TOPICS.observation)[1]).code is WireReason.SCHEMA
+    stuffed = sign(bytes(5000), KEY, TOPICS.state)
+    assert refusal(guard, stuffed).code is WireReason.SIGNATURE
 
 
 def test_each_way_of_being_wrong_is_refused_with_its_reason():

@@ -1,3 +1,4 @@
+import base64
 import json
 import os
 import signal
@@ -9,9 +10,10 @@ import time
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from factories import make_observation
+from factories import make_observation, make_report
 
 from edge.errors import BrokerRefused, Reason, RelayError
 from edge.relay.deliver import Patience
@@ -24,7 +26,7 @@ from wire.cose import sign, verify
 from wire.events import Message, Subscribed
 from wire.exit import Exit
 from wire.options import BrokerOptions
-from wire.schema import MAX_MESSAGE, Acknowledgement, Observation
+from wire.schema import MAX_MESSAGE, Acknowledgement, Observation, State
 from wire.topics import QOS, RETAIN, Topics, parse
 
 pytestmark = pytest.mark.broker
@@ -451,3 +453,55 @@ def test_a_relay_that_vanishes_is_said_to_be_offline_by_its_will(tmp_path, mosqu
         until(lambda: len(collector.states) == 2)
         assert [state["state"] for state in collector.states] == ["online", "offline"]
         assert collector.states[0]["session"] == collector.states[1]["session"]
+
+
+def last_word(collector):
+    """What the newest state message says that capture says, if it says anything."""
+    return (collector.states[-1].get("capture") or {}).get("state") if collector.states else None
+
+
+def test_captures_word_is_in_the_state_at_once_and_signed_as_it_came(tmp_path, mosquitto):
+    with collecting(mosquitto) as collector, running(options(tmp_path, mosquitto)):
+        until(lambda: collector.states)
+        link = CaptureLink(tmp_path / "s")
+        report, envelope = make_report("cam", KEY, state="switched-off")
+        link.send(envelope)
+        until(lambda: last_word(collector) == "switched-off")
+        state = msgspec.convert(collector.states[-1], State)
+        assert base64.b64decode(state.signed) == envelope
+        assert state.capture == report
+        link.close()
+
+
+def test_a_word_that_nobody_stands_behind_any_more_is_taken_out_of_the_state(tmp_path, mosquitto):
+    with collecting(mosquitto) as collector, running(options(tmp_path, mosquitto)):
+        link = CaptureLink(tmp_path / "s")
+        until(lambda: collector.states)
+        link.send(make_report("cam", KEY)[1])
+        until(lambda: last_word(collector) == "observing")
+        link.close()
+        until(lambda: last_word(collector) is None)
+        assert collector.states[-1]["state"] == "online"
+
+
+def test_a_broker_that_comes_back_hears_captures_word_at_the_birth(tmp_path, mosquitto):
+    with running(options(tmp_path, mosquitto)):
+        link = CaptureLink(tmp_path / "s")
+        link.send(make_report("cam", KEY)[1])
+        mosquitto.restart()
+        with collecting(mosquitto) as collector:
+            until(lambda: last_word(collector) == "observing")
+        link.close()
+
+
+def test_counts_alone_are_no_news(tmp_path, mosquitto):
+    with collecting(mosquitto) as collector, running(options(tmp_path, mosquitto)):
+        link = CaptureLink(tmp_path / "s")
+        until(lambda: collector.states)
+        for made in range(3):
+            link.send(make_report("cam", KEY, made=made)[1])
+        link.send(make_report("cam", KEY, state="ended")[1])
+        until(lambda: last_word(collector) == "ended")
+        words = [state["capture"]["state"] for state in collector.states if state.get("capture")]
+        assert words == ["observing", "ended"]
+        link.close()
