@@ -18,12 +18,10 @@ from edge.capture import Capture, Origin
 from edge.config import SyntheticSettings
 from edge.devices import make_camera
 from edge.entropy import EntropyPool
-from edge.notify import Notifier
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger
 from edge.privacy.plan import Curve, Plan, plan_for
 from edge.privacy.profiles import named
-from edge.progress import Progress
 from edge.releases import ReleaseStore
 from edge.report import Word
 from edge.sections import SwitchSettings
@@ -32,6 +30,8 @@ from edge.switch.make import make_switch
 from wire.codec import decode
 from wire.cose import verify
 from wire.schema import Entropy, Observation
+from wire.service.notify import Notifier
+from wire.service.progress import Progress
 from wire.topics import Topics
 
 WIDTH, HEIGHT = 160, 120

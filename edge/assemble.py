@@ -22,10 +22,8 @@ from edge.features.nested import Nest
 from edge.folders import state_folder
 from edge.history import CollectorHistory
 from edge.memory import MemoryNotLockable, lock_memory
-from edge.notify import Notifier, watchdog_seconds
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger
-from edge.progress import Progress
 from edge.promise import plan_of
 from edge.relay.link import CaptureLink
 from edge.releases import ReleaseStore
@@ -34,8 +32,10 @@ from edge.stopping import StoppableQrng, Stopping
 from edge.supervision import Supervision
 from edge.switch.make import make_switch
 from edge.switch.rest import rest_while_off
-from edge.watchdog import Watchdog
 from wire.keys import read_private_key
+from wire.service.notify import Notifier, watchdog_seconds
+from wire.service.progress import Progress
+from wire.service.watchdog import Watchdog
 from wire.topics import Topics
 
 log = logging.getLogger("speckled.capture")

@@ -7,8 +7,8 @@ from pathlib import Path
 from textwrap import dedent
 
 from edge.config import load
-from edge.journal import begin_service
 from wire.exit import Exit
+from wire.service.journal import begin_service
 from wire.stopping import stop_on_signals
 
 

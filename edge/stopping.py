@@ -3,7 +3,7 @@
 import threading
 
 from drivers.qrng.base import Qrng, QrngIdentity
-from edge.progress import Progress
+from wire.service.progress import Progress
 
 
 class Stopping(Exception):

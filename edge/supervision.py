@@ -2,9 +2,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from drivers.switch.base import PrivacySwitch
-from edge.notify import Notifier
-from edge.progress import Progress
 from edge.report import Word
+from wire.service.notify import Notifier
+from wire.service.progress import Progress
 
 
 class Says(Protocol):

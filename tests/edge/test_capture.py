@@ -15,12 +15,10 @@ from edge.capture import Capture, Origin
 from edge.errors import CameraUnavailable, EntropyUnavailable, Reason
 from edge.features.nested import Nest
 from edge.frame import Frame
-from edge.notify import Notifier
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger, read_entries
 from edge.privacy.plan import Curve, plan_for
 from edge.privacy.profiles import Level, Profile, named
-from edge.progress import Progress
 from edge.releases import ReleaseStore, ReleaseStoreError
 from edge.stopping import StoppableQrng, Stopping
 from edge.supervision import Supervision
@@ -28,6 +26,8 @@ from wire import schema
 from wire.check import check
 from wire.codec import decode
 from wire.cose import verify
+from wire.service.notify import Notifier
+from wire.service.progress import Progress
 from wire.topics import Topics
 
 KEY = Ed25519PrivateKey.generate()

@@ -2,9 +2,9 @@ import threading
 
 import pytest
 
-from edge.notify import Notifier
-from edge.progress import Progress
-from edge.watchdog import Watchdog
+from wire.service.notify import Notifier
+from wire.service.progress import Progress
+from wire.service.watchdog import Watchdog
 
 
 class Manager(Notifier):

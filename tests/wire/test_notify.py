@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from edge.notify import Notifier, watchdog_seconds
+from wire.service.notify import Notifier, watchdog_seconds
 
 
 @pytest.fixture(params=["path", "abstract"])

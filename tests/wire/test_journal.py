@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from edge.journal import JournalHandler, encode, leads_to_journal
+from wire.service.journal import JournalHandler, encode, leads_to_journal
 
 
 @pytest.fixture
@@ -22,7 +22,10 @@ def journal(tmp_path):
 
 @pytest.fixture
 def logger(tmp_path):
-    logger, handler = logging.getLogger("speckled.capture"), JournalHandler("speckled-capture", str(tmp_path / "journal"))
+    logger, handler = (
+        logging.getLogger("speckled.capture"),
+        JournalHandler("speckled-capture", str(tmp_path / "journal")),
+    )
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     yield logger
@@ -75,7 +78,7 @@ def test_only_the_stream_that_systemd_names_leads_to_the_journal(tmp_path):
 SECRET = "the-pixels-of-a-frame"
 ABORTED = f"""
 import os, signal
-from edge.journal import begin_service
+from wire.service.journal import begin_service
 begin_service("speckled-capture", {{}})
 def take(frame):
     os.kill(os.getpid(), signal.SIGABRT)

@@ -1,8 +1,8 @@
 import logging
 import threading
 
-from edge.notify import Notifier
-from edge.progress import Progress
+from wire.service.notify import Notifier
+from wire.service.progress import Progress
 
 log = logging.getLogger("speckled.watchdog")
 
