@@ -311,7 +311,8 @@ class Health(Struct, frozen=True, forbid_unknown_fields=False, kw_only=True):
     (size, age); lost: what is none of these, see docs/delivery.md, 0 unless something went wrong; set_aside: damaged
     files of the outbox that were replaced; refused: messages that the guard turned away, by reason; forked:
     acknowledgements that freed nothing, as the collector holds another history of the ledger than this device; capture:
-    whether a capture process is connected now.
+    whether a capture process is connected now; released: accepted observations by level; epsilon: of the privacy unit
+    over all levels, as the device's settings promise it.
     """
 
     session: str
@@ -328,6 +329,8 @@ class Health(Struct, frozen=True, forbid_unknown_fields=False, kw_only=True):
     refused: dict[str, int]
     forked: int
     capture: bool
+    released: dict[str, int] = {}
+    epsilon: float | None = None
 
 
 def _check_array(name: str, array: NDArray[np.generic], dtype: type[np.generic], shape: tuple[int, ...]) -> None:

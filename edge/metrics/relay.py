@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from edge.metrics.exposition import Family, Metric, each, one, one_of, render
-from wire.schema import CaptureReport
+from wire.schema import CaptureReport, Health
 
 STATES: tuple[str, ...] = get_args(CaptureReport.__annotations__["state"])
+ENTROPY: tuple[str, ...] = get_args(CaptureReport.__annotations__["entropy"])
 
 BUILD = Metric("speckled_relay_build_info", "gauge", "1, with the version of the program as a label.")
 MADE = Metric(
@@ -26,11 +27,17 @@ ACKNOWLEDGED = Metric(
     "speckled_observations_acknowledged_total", "counter", "Observations freed by the collector's signed word."
 )
 EVICTED = Metric(
-    "speckled_observations_evicted_total", "counter", "Observations removed to keep the outbox within its bounds."
+    "speckled_observations_evicted_total", "counter", "Observations given up by the outbox's bounds, by cause."
 )
-LOST = Metric(
-    "speckled_observations_lost", "gauge", "Accepted observations that are neither acknowledged, evicted nor waiting."
+LOST = Metric("speckled_observations_lost", "gauge", "Observations of which nobody knows; 0 unless something is wrong.")
+SPOOLED = Metric("speckled_observations_spooled", "gauge", "Observations that capture still has to hand over.")
+RELEASED = Metric(
+    "speckled_releases_accepted_total", "counter", "Observations accepted since the outbox was made, by level."
 )
+EPSILON = Metric(
+    "speckled_promised_epsilon", "gauge", "ε of the privacy unit over all levels, as the settings promise."
+)
+SET_ASIDE = Metric("speckled_outbox_set_aside_total", "counter", "Damaged files of the outbox that were replaced.")
 WAITING = Metric("speckled_observations_waiting", "gauge", "Observations in the outbox.")
 REFUSED = Metric("speckled_observations_refused_total", "counter", "What the guard turned away, by its word.")
 FORKED = Metric(
@@ -40,6 +47,9 @@ FORKED = Metric(
 )
 CAPTURE = Metric("speckled_capture_connected", "gauge", "1 while a capture process is connected to the relay.")
 STATE = Metric("speckled_capture_state", "gauge", "What capture last said that it does: 1 for that state.")
+ENTROPY_STATE = Metric(
+    "speckled_capture_entropy_state", "gauge", "What capture last said of its entropy source: 1 for that state."
+)
 SINCE_ACCEPTED = Metric(
     "speckled_since_accepted_seconds",
     "gauge",
@@ -61,8 +71,9 @@ CERTIFICATE = Metric(
 )
 
 RELAY_METRICS: tuple[Metric, ...] = (
-    *(BUILD, MADE, DROPPED, ACCEPTED, SENT, ACKNOWLEDGED, EVICTED, LOST, WAITING, REFUSED, FORKED, CAPTURE, STATE),
-    *(SINCE_ACCEPTED, WINDOW, BROKER, SINCE_BROKER, CONNECTIONS, OUTBOX, LIMIT, OLDEST, CERTIFICATE),
+    *(BUILD, MADE, DROPPED, SPOOLED, ACCEPTED, RELEASED, SENT, ACKNOWLEDGED, WAITING, EVICTED, LOST, SET_ASIDE),
+    *(REFUSED, FORKED, EPSILON, CAPTURE, STATE, ENTROPY_STATE, SINCE_ACCEPTED, WINDOW),
+    *(BROKER, SINCE_BROKER, CONNECTIONS, OUTBOX, LIMIT, OLDEST, CERTIFICATE),
 )
 
 
@@ -70,26 +81,17 @@ RELAY_METRICS: tuple[Metric, ...] = (
 class RelayFigures:
     """One moment of the relay. None, or nothing in a mapping: not known, and not shown.
 
-    made, dropped, state: capture's word. absent: seconds without a broker, 0 with one. oldest, since_accepted: seconds.
-    windows: seconds by level. certificate_expiry: Unix time in seconds. The others count observations.
+    health: the counters, as they are published. word: what capture last said of itself. since_accepted: seconds.
+    absent: seconds without a broker, 0 with one. connections: to the broker. outbox_bytes, outbox_limit: bytes. oldest:
+    seconds. windows: seconds by level. certificate_expiry: Unix time in seconds.
     """
 
     software: str
-    accepted: int
-    sent: int
-    acknowledged: int
-    waiting: int
-    refused: Mapping[str, int]
-    forked: int
-    capture: bool
+    health: Health
     since_accepted: float
     absent: float
     connections: int
-    evicted: int | None = None
-    lost: int | None = None
-    made: int | None = None
-    dropped: int | None = None
-    state: str | None = None
+    word: CaptureReport | None = None
     outbox_bytes: int | None = None
     outbox_limit: int | None = None
     oldest: float | None = None
@@ -104,20 +106,26 @@ def relay_text(figures: RelayFigures) -> str:
 
 def relay_families(figures: RelayFigures) -> list[Family]:
     """The figures under their names."""
+    health, word = figures.health, figures.word
     return [
         each(BUILD, "version", {figures.software: 1}),
-        one(MADE, figures.made),
-        one(DROPPED, figures.dropped),
-        one(ACCEPTED, figures.accepted),
-        one(SENT, figures.sent),
-        one(ACKNOWLEDGED, figures.acknowledged),
-        one(EVICTED, figures.evicted),
-        one(LOST, figures.lost),
-        one(WAITING, figures.waiting),
-        each(REFUSED, "reason", figures.refused),
-        one(FORKED, figures.forked),
-        one(CAPTURE, figures.capture),
-        one_of(STATE, "state", STATES, figures.state),
+        one(MADE, health.made),
+        one(DROPPED, health.dropped),
+        one(SPOOLED, health.spooled),
+        one(ACCEPTED, health.accepted),
+        each(RELEASED, "level", health.released),
+        one(SENT, health.sent),
+        one(ACKNOWLEDGED, health.acknowledged),
+        one(WAITING, health.waiting),
+        each(EVICTED, "cause", health.evicted),
+        one(LOST, health.lost),
+        one(SET_ASIDE, health.set_aside),
+        each(REFUSED, "reason", health.refused),
+        one(FORKED, health.forked),
+        one(EPSILON, health.epsilon),
+        one(CAPTURE, health.capture),
+        one_of(STATE, "state", STATES, word.state if word else None),
+        one_of(ENTROPY_STATE, "state", ENTROPY, word.entropy if word else None),
         one(SINCE_ACCEPTED, figures.since_accepted),
         each(WINDOW, "level", figures.windows),
         one(BROKER, figures.absent == 0),

@@ -8,6 +8,7 @@ from edge.config import Settings
 from edge.folders import state_folder
 from edge.relay.deliver import Patience
 from edge.relay.service import Relay, RelayOptions
+from edge.relay.watch import watch_options
 from wire.keys import read_public_key
 
 
@@ -30,5 +31,6 @@ def run_relay(settings: Settings, *, stop: threading.Event) -> None:
             software=f"speckled {version('speckled')}",
             health_seconds=settings.relay.health_seconds,
             patience=Patience(first=settings.relay.resend_seconds),
+            watch=watch_options(settings, state),
         )
     ).run(stop)

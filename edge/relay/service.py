@@ -21,6 +21,7 @@ from edge.relay.inbox import Inbox
 from edge.relay.link import ACCEPTED, QUESTION, Listener, Reply, Status, inherited_socket
 from edge.relay.outbox import Equivocation, Fork, Outbox, OutboxDamaged
 from edge.relay.troubles import Troubles
+from edge.relay.watch import Watch, WatchOptions
 from wire.broker import Broker
 from wire.cose import verify
 from wire.errors import WireError
@@ -44,7 +45,7 @@ class RelayOptions:
 
     device, root: name the topics. socket: where capture connects; users: further user ids that may. outbox: the
     database file. device_key: what capture signs with; collector_key: what acknowledgements are signed with.
-    software: for the birth message. health_seconds: between two health messages.
+    software: for the birth message. health_seconds: between two health messages. watch: who may watch the relay.
     """
 
     device: str
@@ -59,6 +60,7 @@ class RelayOptions:
     patience: Patience = field(default_factory=Patience)
     budget: RateBudget = field(default_factory=RateBudget)
     users: frozenset[int] = frozenset()
+    watch: WatchOptions = field(default_factory=WatchOptions)
 
 
 class Relay:
@@ -100,6 +102,9 @@ class Relay:
         inherited = inherited_socket(os.environ)
         self._listener = Listener(options.socket, users=options.users, inherited=inherited)
         self._listener.watch(self._inbox.descriptor)
+        self._watch = self._make_watch()
+        if self._watch.descriptor is not None:
+            self._listener.watch(self._watch.descriptor)
         self._word: CaptureReport | None = None
         self._signed = b""
         self._connected_once = False
@@ -125,6 +130,7 @@ class Relay:
                     self._note(event)
                 self._send()
                 self._report()
+                self._watch.serve(self.health, self._word)
                 if not self._broker.alive():
                     raise RelayError(Reason.BROKER_UNREACHABLE, "the network thread has died", "restart; report this")
         finally:
@@ -172,6 +178,9 @@ class Relay:
         self._troubles.over("outbox")
         if waiting:
             self._delivery.add(waiting)
+            self._watch.accepted()
+            if admitted.level in self._options.watch.windows:
+                self._outbox.count(f"released:{admitted.level}")
         return self._answer(receipt.epoch)
 
     def _hear_capture(self, report: CaptureReport, envelope: bytes) -> Reply:
@@ -199,6 +208,7 @@ class Relay:
             return ACCEPTED
 
     def _note(self, event: Event) -> None:
+        self._watch.note(event)
         match event:
             case Connected():
                 log.info("connected to the broker at %s:%d", self._options.broker.host, self._options.broker.port)
@@ -299,6 +309,8 @@ class Relay:
             refused={name.removeprefix(prefix): n for name, n in sorted(counters.items()) if name.startswith(prefix)},
             forked=counters["forked"],
             capture=self._listener.connected,
+            released={level: counters[f"released:{level}"] for level in self._options.watch.windows},
+            epsilon=self._options.watch.epsilon,
         )
 
     def _publish(self, kind: Kind, payload: bytes) -> int:
@@ -322,11 +334,22 @@ class Relay:
             jitter=jitter,
         )
 
+    def _make_watch(self) -> Watch:
+        return Watch(
+            self._options.watch,
+            topics=self._topics,
+            software=self._options.software,
+            outbox=self._options.outbox,
+            clock=self._clock,
+            publish=lambda topic, payload: self._broker.publish(topic, payload, qos=1, retain=True),
+        )
+
     def _end(self) -> None:
         if self._delivery.open:
             # A full window would hold a farewell of QoS 1 back until after the goodbye.
             self._broker.publish(self._topics.state, self._state("offline"), qos=0, retain=RETAIN["state"])
         self._broker.stop()
+        self._watch.close()
         self._listener.close()
         self._inbox.close()
         self._outbox.close()

@@ -3,30 +3,41 @@ from dataclasses import fields, replace
 from fractions import Fraction
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from factories import make_report
 
 from edge.entropy.source import State
 from edge.metrics.capture import CAPTURE_METRICS, CaptureFigures, capture_families, capture_text
 from edge.metrics.exposition import Metric, each, one, one_of, render
 from edge.metrics.relay import RELAY_METRICS, STATES, RelayFigures, relay_families, relay_text
+from wire.schema import Health
 
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 GAUGE = Metric("speckled_things", "gauge", "Things.")
 RELAY = RelayFigures(
     software="speckled 1.2",
-    accepted=5,
-    sent=7,
-    acknowledged=3,
-    waiting=2,
-    refused={"schema": 1, "signature": 2},
-    forked=0,
-    capture=True,
+    health=Health(
+        session="a",
+        made=6,
+        dropped=1,
+        spooled=0,
+        accepted=5,
+        sent=7,
+        acknowledged=3,
+        waiting=2,
+        evicted={"size": 0, "age": 1},
+        lost=0,
+        set_aside=0,
+        refused={"schema": 1, "signature": 2},
+        forked=0,
+        capture=True,
+        released={"day": 1, "hours": 4},
+        epsilon=1.0,
+    ),
+    word=make_report("cam", KEY)[0],
     since_accepted=12.5,
     absent=0.0,
     connections=3,
-    evicted=0,
-    lost=0,
-    made=6,
-    dropped=1,
-    state="observing",
     outbox_bytes=4096,
     outbox_limit=1 << 30,
     oldest=30.25,
