@@ -38,6 +38,7 @@ class Reason(StrEnum):
     BROKER_UNREACHABLE = "broker-unreachable"
     OUTBOX = "outbox-unusable"
     REPORT = "report-not-verified"
+    INSTALL = "not-installable"
 
 
 class SpeckledError(Exception):
@@ -98,3 +99,9 @@ class BrokerRefused(SpeckledError):
     """The broker turned the device away."""
 
     exit = Exit.REFUSED
+
+
+class InstallError(SpeckledError):
+    """Units, users or rules could not be put in their places."""
+
+    exit = Exit.IO

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 UNITS = ("speckled-capture", "speckled-relay", "speckled-collector")
-EXPOSURE_FILE = Path("/run/speckled/exposure.json")
+EXPOSURE_FILE = Path("/var/lib/speckled/exposure.json")
 LARGEST = 100
 """Ten times the worst score."""
 _MOST_BYTES = 4096

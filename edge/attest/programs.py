@@ -18,12 +18,12 @@ Program = Callable[[Sequence[str]], Answer | None]
 """Runs a command of the system; None where there is none of that name, or where it does not end in time."""
 
 
-def run_program(command: Sequence[str]) -> Answer | None:
-    """Run a command in the C locale, with nothing to read, for at most SECONDS."""
+def run_program(command: Sequence[str], seconds: float = SECONDS) -> Answer | None:
+    """Run a command in the C locale, with nothing to read, for at most so many seconds."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_EMOJI": "0", "SYSTEMD_COLORS": "0"}
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, env=environment, check=False
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, env=environment, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
