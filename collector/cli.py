@@ -2,7 +2,9 @@
 
 import argparse
 import logging
+import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,6 +34,8 @@ from collector.service import make_service, now
 from collector.store import Store
 from wire.exit import Exit
 from wire.keys import make_key_pair
+from wire.service.attendance import Attendance
+from wire.service.journal import begin_service
 from wire.stopping import stop_on_signals
 
 if TYPE_CHECKING:
@@ -69,7 +73,7 @@ def compare(argv: Sequence[str]) -> int:
 
 def _serve(argv: Sequence[str]) -> int:
     settings = _settings(_serve_parser().parse_args(argv))
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    begin_service("speckled-collector")
     logging.getLogger("paho").setLevel(logging.WARNING)
     stop = stop_on_signals()
     with ExitStack() as stack:
@@ -78,7 +82,8 @@ def _serve(argv: Sequence[str]) -> int:
         service = make_service(settings, store)
         if settings.page:
             stack.enter_context(_page(settings.page, Path(settings.store.path)))
-        service.run(stop)
+        with Attendance(os.environ, clock=time.monotonic) as attendance:
+            service.run(stop, attendance)
     return Exit.OK
 
 

@@ -1,25 +1,26 @@
+import base64
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from collector.acknowledge import acknowledgements
 from collector.check import check
 from collector.errors import Reason, Rejected
 from collector.keys import DeviceKeys
 from collector.store import Ledger, Outcome, Store
-from wire.codec import encode
-from wire.cose import sign
+from wire.codec import decode, encode
+from wire.cose import sign, verify
 from wire.errors import WireError
-from wire.schema import Observation, State
+from wire.schema import CaptureReport, Observation, State
 from wire.topics import Topics, parse
 
 Message = tuple[str, bytes]
 """A topic and what came on it."""
 
-STATE_LIMIT = 1024
+STATE_LIMIT = 8192
 """Bytes of a state message; a longer one is not read."""
 
 _REFUSED = {
@@ -100,14 +101,20 @@ class Ingest:
             self._report(device, why)
 
     def _take_state(self, topic: str, payload: bytes) -> None:
-        """States are not signed: they are shown for devices that are enrolled, and nothing depends on them."""
+        """A state is the relay's word, and shown for devices that are enrolled; nothing depends on it.
+
+        That the camera is closed is shown on capture's signed word only.
+        """
         device = _device_named_by(topic)
-        if not device or len(payload) > STATE_LIMIT or self._devices.get(device) is None:
+        key = self._devices.get(device) if device and len(payload) <= STATE_LIMIT else None
+        if key is None:
             return
         try:
-            self._store.set_state(device, msgspec.json.decode(payload, type=State))
+            state = msgspec.json.decode(payload, type=State)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return
+        closed = state.state == "online" and _says_closed(state, key, topic)
+        self._store.set_state(device, state, shown="switched-off" if closed else state.state)
 
     def _acknowledge(self, ledger: Ledger, positions: set[int]) -> list[Message]:
         device, epoch = ledger
@@ -115,6 +122,15 @@ class Ingest:
         stored, hash_at = self._store.stored(device, epoch), partial(self._store.hash_at, device, epoch)
         words = acknowledgements(device, epoch, stored, positions, hash_at)
         return [(topic, sign(encode(word), self._key, topic)) for word in words]
+
+
+def _says_closed(state: State, key: Ed25519PublicKey, topic: str) -> bool:
+    """Whether capture has signed, for this topic, that the privacy switch is off."""
+    try:
+        envelope = base64.b64decode(state.signed or "", validate=True)
+        return decode(verify(envelope, key, topic), CaptureReport).state == "switched-off"
+    except (ValueError, WireError):
+        return False
 
 
 def _device_named_by(topic: str) -> str:

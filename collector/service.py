@@ -8,11 +8,12 @@ from collector.config import Settings
 from collector.errors import BrokerRefused, ConfigError, Reason, Rejected, Unavailable
 from collector.ingest import Ingest
 from collector.keys import DeviceKeys
-from collector.store import Store
+from collector.store import Outcome, Store
 from wire.broker import Broker
 from wire.errors import WireError
 from wire.events import Connected, Disconnected, Event, Message, Published, Refused, Subscribed
 from wire.keys import read_private_key
+from wire.service.attendance import Attendance
 from wire.settings import SettingsError
 from wire.topics import QOS, RETAIN, subscription
 
@@ -38,10 +39,10 @@ class Service:
         self._broker = broker
         self._events = events
         self._ingest = ingest
-        self._connected_once = False
+        self._connected_once = self._connected = False
 
-    def run(self, stop: threading.Event) -> None:
-        """Serve until `stop` is set.
+    def run(self, stop: threading.Event, attendance: Attendance) -> None:
+        """Serve until `stop` is set. `attendance` hears of each turn of the loop.
 
         Raises:
             BrokerRefused: the broker refused the credentials before it ever accepted them.
@@ -52,10 +53,18 @@ class Service:
         try:
             while not stop.is_set():
                 self._flush(self._gather())
+                attendance.turn(self._status)
                 if not self._broker.alive():
                     raise Unavailable(Reason.BROKER_UNREACHABLE, "the connection's thread has ended", "report it")
         finally:
             self._broker.stop()
+
+    def _status(self) -> str:
+        counts = self._ingest.counts
+        known = (Outcome.STORED.value, Outcome.DUPLICATE.value)
+        letters = sum(count for name, count in counts.items() if name not in known)
+        where = "connected" if self._connected else "no broker"
+        return f"{where}; {counts[known[0]]} stored, {counts[known[1]]} came again, {letters} dead letters"
 
     def _gather(self) -> list[Message]:
         """Wait for one event, then take what else is there."""
@@ -85,7 +94,7 @@ class Service:
     def _note(self, event: Event) -> None:
         match event:
             case Connected():
-                self._connected_once = True
+                self._connected_once = self._connected = True
                 log.info("connected to the broker")
             case Refused(reason=reason, credentials=True):
                 remedy = "correct username, password file or certificate in [mqtt], or the broker's access list"
@@ -95,6 +104,7 @@ class Service:
             case Refused(reason=reason):
                 log.warning("the broker refuses the collector: %s; see the broker's log", reason)
             case Disconnected(reason=reason):
+                self._connected = False
                 log.warning("disconnected from the broker: %s", reason)
             case Subscribed(accepted=False, reason=reason):
                 log.error("the broker refuses a subscription: %s; let the collector read observation topics", reason)

@@ -89,9 +89,9 @@ class Store:
         """
         return self._guarded(lambda: self._add_letter(topic, device, payload, reason, detail))
 
-    def set_state(self, device: str, state: State) -> None:
-        """Remember what the device, or the broker on its behalf, last said of being online."""
-        row = (device, state.state, state.software[:64], state.session[:64], self._clock())
+    def set_state(self, device: str, state: State, *, shown: str | None = None) -> None:
+        """Remember what the device, or the broker on its behalf, last said of being online; `shown` in other words."""
+        row = (device, shown or state.state, state.software[:64], state.session[:64], self._clock())
         upsert = "INSERT INTO device VALUES (?, ?, ?, ?, ?) ON CONFLICT (device) DO UPDATE SET state=excluded.state, "
         upsert += "software=excluded.software, session=excluded.session, changed=excluded.changed"
         self._guarded(lambda: self._write(upsert, row))

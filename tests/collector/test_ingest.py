@@ -1,9 +1,10 @@
+import base64
 import json
 from fractions import Fraction
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from factories import altered, make_observation, make_statement
+from factories import altered, make_observation, make_report, make_statement
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -191,6 +192,37 @@ def test_the_state_of_an_enrolled_device_is_remembered_and_rubbish_is_not(ingest
     with Reader(tmp_path / "collector.db") as reader:
         assert [(row.device, row.state) for row in reader.devices()] == [("cam-1", "online")]
         assert reader.letters() == []
+
+
+def state_message(envelope, **changes):
+    online = {"state": "online", "session": "s", "software": "speckled 0.1.0"}
+    return json.dumps(online | {"signed": base64.b64encode(envelope).decode()} | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("word", "changes", "shown"),
+    [
+        ("switched-off", {}, "switched-off"),
+        ("observing", {}, "online"),
+        ("switched-off", {"state": "offline"}, "offline"),
+    ],
+)
+def test_a_closed_camera_is_shown_on_captures_signed_word(ingest, key, tmp_path, word, changes, shown):
+    state = Topics("speckled", "cam-1").state
+    ingest.take([(state, state_message(make_report("cam-1", key, state=word)[1], **changes))])
+    with Reader(tmp_path / "collector.db") as reader:
+        assert [row.state for row in reader.devices()] == [shown]
+
+
+def test_a_closed_camera_that_capture_did_not_sign_is_not_shown(ingest, key, tmp_path):
+    topic = Topics("speckled", "cam-1").state
+    forged = make_report("cam-1", Ed25519PrivateKey.generate(), state="switched-off")[1]
+    moved = make_report("cam-1", key, state="switched-off", topic=Topics("other", "cam-1").state)[1]
+    for envelope in (forged, moved, b"", b"rubbish"):
+        ingest.take([(topic, state_message(envelope))])
+        with Reader(tmp_path / "collector.db") as reader:
+            assert [row.state for row in reader.devices()] == ["online"]
+    ingest.take([(topic, state_message(b"", signed="not base64"))])
 
 
 LEVELS = st.sampled_from(["speckled", "v1", "cam-1", "observation", "state", "ack", "+", "", "\n", "é", "a/b"])
