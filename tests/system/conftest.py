@@ -40,6 +40,12 @@ speedup = {speedup}
 state = "capture"
 require_locked_memory = false
 
+[switch]
+file = "camera-off"
+
+[metrics]
+port = 0
+
 [relay]
 socket = "relay.sock"
 state = "relay"
