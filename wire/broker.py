@@ -118,6 +118,11 @@ class Broker:
         if self._thread.is_alive():
             self._thread.join(timeout=10)
 
+    def reconnect(self) -> None:
+        """Leave the connection that there is and begin another: its broker has stopped answering."""
+        if connection := self._connection:
+            connection.leave()
+
     def alive(self) -> bool:
         """Whether the network thread runs. False after start means a defect: the process should end."""
         return self._thread.is_alive()

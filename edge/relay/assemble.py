@@ -7,6 +7,7 @@ from pathlib import Path
 from edge.config import Settings
 from edge.folders import state_folder
 from edge.relay.deliver import Patience
+from edge.relay.outbox import Bounds
 from edge.relay.service import Relay, RelayOptions
 from edge.relay.watch import watch_options
 from wire.keys import read_public_key
@@ -31,6 +32,7 @@ def run_relay(settings: Settings, *, stop: threading.Event) -> None:
             software=f"speckled {version('speckled')}",
             health_seconds=settings.relay.health_seconds,
             patience=Patience(first=settings.relay.resend_seconds),
+            bounds=Bounds(size=settings.relay.outbox_mb * 2**20, age=settings.relay.outbox_days * 86400.0),
             watch=watch_options(settings, state),
         )
     ).run(stop)

@@ -1,13 +1,14 @@
 """When to send which observation, and when it may be forgotten. Knows time and numbers; touches no network."""
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge.relay.outbox import Outbox, Waiting
+from edge.relay.outbox import Outbox
 from edge.relay.troubles import Troubles
 from wire.codec import decode
 from wire.cose import verify
@@ -20,6 +21,8 @@ WINDOW = 20
 """Publishes the broker has not answered yet, at most. mosquitto's own limit."""
 OUTSTANDING = 256
 """Observations sent and neither acknowledged nor due again, at most: bounds what an absent collector can cost."""
+PAGE = 256
+"""Row numbers that are read from the outbox at a time: what was never tried costs no memory, however much it is."""
 HOLD = (1.0, 60.0)
 """Seconds that all sending rests after the broker said no, at first and at most."""
 STUBBORN = 5
@@ -50,7 +53,8 @@ class Patience:
 class Delivery:
     """The states of everything in the outbox: ready → in flight → awaited → freed, or ready again.
 
-    Fewest attempts first, then the oldest: one observation that nobody accepts cannot hold up the others.
+    Fewest attempts first, then the oldest: one observation that nobody accepts cannot hold up the others. Only what
+    was tried is remembered here; the rest is read from the outbox when its turn has come.
 
     Args:
         outbox: keeps the observations.
@@ -83,18 +87,18 @@ class Delivery:
         self._window = 0
         self._held_until = 0.0
         self._hold = HOLD[0]
+        self._fresh: deque[int] = deque()
+        self._frontier = 0
         self._rows: dict[int, _Row] = {}
         self._ready: list[tuple[int, int]] = []
         self._timers: list[tuple[float, int]] = []
         self._in_flight: dict[int, int] = {}
         self._awaited = 0
-        for waiting in outbox.waiting():
-            self.add(waiting)
 
     @property
     def waiting(self) -> int:
         """Observations that the collector has not acknowledged."""
-        return len(self._rows)
+        return self._outbox.held
 
     @property
     def open(self) -> bool:
@@ -105,11 +109,6 @@ class Delivery:
     def in_flight(self) -> int:
         """Publishes that the broker has not answered."""
         return len(self._in_flight)
-
-    def add(self, waiting: Waiting) -> None:
-        """A new row of the outbox."""
-        self._rows[waiting.id] = _Row()
-        heapq.heappush(self._ready, (0, waiting.id))
 
     def connected(self, receive_maximum: int) -> None:
         """The broker takes messages: this many unanswered ones, or WINDOW where that is less."""
@@ -125,18 +124,25 @@ class Delivery:
             if row in self._rows:
                 self._back_to_ready(row)
 
+    def begin_again(self) -> None:
+        """The outbox has another file: whatever it holds counts as never sent."""
+        self._fresh, self._frontier, self._rows = deque(), 0, {}
+        self._ready, self._timers, self._in_flight, self._awaited = [], [], {}, 0
+
     def outgoing(self) -> Iterator[tuple[int, bytes]]:
         """Rows and envelopes to publish now. The caller calls `sent` for each before it takes the next."""
         self._wake()
-        while self._may_send() and self._ready:
-            attempts, row = heapq.heappop(self._ready)
-            state = self._rows.get(row)
-            if state and state.state is _Is.READY and state.attempts == attempts:
-                yield row, self._outbox.envelope(row)
+        while self._may_send() and (row := self._next()) is not None:
+            try:
+                envelope = self._outbox.envelope(row)
+            except KeyError:  # freed or evicted meanwhile
+                self._rows.pop(row, None)
+                continue
+            yield row, envelope
 
     def sent(self, row: int, mid: int) -> None:
         """The row was handed to the broker under this number."""
-        state = self._rows[row]
+        state = self._rows.setdefault(row, _Row())
         state.state = _Is.IN_FLIGHT
         state.attempts += 1
         self._in_flight[mid] = row
@@ -172,9 +178,24 @@ class Delivery:
             raise WireError(WireReason.TOPIC, "an acknowledgement of another device")
         freed = self._outbox.acknowledged(word)
         for row in freed:
-            if self._rows.pop(row).state is _Is.AWAITED:
+            tried = self._rows.pop(row, None)
+            if tried and tried.state is _Is.AWAITED:
                 self._awaited -= 1
         return len(freed)
+
+    def _next(self) -> int | None:
+        """The row whose turn it is."""
+        if not self._fresh:
+            self._fresh.extend(row.id for row in self._outbox.waiting(after=self._frontier, limit=PAGE))
+        if self._fresh:
+            self._frontier = self._fresh.popleft()
+            return self._frontier
+        while self._ready:
+            attempts, row = heapq.heappop(self._ready)
+            state = self._rows.get(row)
+            if state and state.state is _Is.READY and state.attempts == attempts:
+                return row
+        return None
 
     def _may_send(self) -> bool:
         outstanding = len(self._in_flight) + self._awaited

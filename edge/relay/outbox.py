@@ -1,26 +1,48 @@
 """What the collector has not yet said it holds, on disk (SQLite, WAL, every commit synced)."""
 
-import hashlib
 import logging
 import os
 import sqlite3
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from edge.errors import RelayError
-from edge.relay.database import OutboxDamaged, OutboxNewer, OutboxUnusable, lock, open_or_begin_again, unusable
+from edge.relay import account, rows
+from edge.relay.account import Account
+from edge.relay.bounds import Bounds
+from edge.relay.database import (
+    SLACK,
+    OutboxDamaged,
+    OutboxNewer,
+    OutboxUnusable,
+    damaged,
+    limit,
+    lock,
+    no_space,
+    open_database,
+    unusable,
+)
 from edge.relay.heard import Heard
-from wire.schema import Acknowledgement
+from edge.relay.reserve import Reserve
+from edge.relay.rows import Waiting
+from edge.relay.salvage import begin_again, finish
+from wire.schema import Acknowledgement, CaptureReport
 
-__all__ = ["Equivocation", "Fork", "Outbox", "OutboxDamaged", "OutboxNewer", "OutboxUnusable", "Waiting"]
+__all__ = ["Bounds", "Equivocation", "Fork", "Outbox", "OutboxDamaged", "OutboxNewer", "OutboxUnusable", "Waiting"]
 
 log = logging.getLogger("speckled.relay")
 
-REMEMBERED = 4096
-"""Freed observations whose digest is kept: capture may offer one again if it never heard that it was accepted."""
+T = TypeVar("T")
+TICK = 3600.0
+"""Seconds between two looks at the age of what waits. A crash forgets at most so much of the age."""
+
+
+CAUSES = ("size", "age")
+"""Why observations are evicted: the outbox's bounds."""
 
 
 class Equivocation(Exception):
@@ -31,56 +53,90 @@ class Fork(Exception):
     """The collector holds another history of the ledger than what was here; nothing was freed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """One row that awaits its acknowledgement. `id` grows in the order of acceptance and is never used again."""
-
-    id: int
-    epoch: bytes
-    position: int
-
-
 class Outbox:
     """The durable queue between capture and the collector. For one thread at a time.
 
-    A row leaves it by a covering acknowledgement only. After a restart everything in it counts as never sent.
-    A damaged file is set aside under a name ending in `.corrupt-<n>` and a new one is begun.
+    A row leaves it by a covering acknowledgement or, counted, by the bounds: the oldest first. After a restart
+    everything in it counts as never sent. A damaged file is set aside under a name ending in `.corrupt-<n>`, and a new
+    one is begun with what could be read of it.
+
+    Args:
+        path: of the file.
+        bounds: how much waits at most.
+        clock: seconds that only grow. Age is counted by it, never by the time of day, which may jump.
+        genuine: whether an envelope found in a damaged file is what was put there.
+
+    `evicted` counts what the bounds have cost since the file was opened, by cause.
 
     Raises:
         OutboxUnusable, OutboxNewer: it cannot be used and is not damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        bounds: Bounds = Bounds(),  # noqa: B008 (frozen)
+        clock: Callable[[], float] = time.monotonic,
+        genuine: Callable[[bytes], bool] = bool,
+    ) -> None:
         self._path = path
+        self._held = 0
+        self.evicted: Counter[str] = Counter()
+        self._based = False
+        self._started = self._saved = clock()
+        self._bounds = bounds
+        self._clock = clock
+        self._genuine = genuine
         self._uncommitted: Counter[str] = Counter()
+        self._said: tuple[int, int, int] | None = None
+        self._reserve = Reserve(path.with_name(path.name + ".reserve"))
         with self._errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = lock(path)
             try:
-                self._database = open_or_begin_again(path)
+                self._database = self._open()
+                self._begin()
             except BaseException:
                 os.close(self._lock)
                 raise
 
+    @property
+    def held(self) -> int:
+        """How many observations wait."""
+        return self._held
+
+    @property
+    def reserved(self) -> bool:
+        """Whether the space that acknowledgements need is kept. Without it nothing new is taken."""
+        return self._reserve.held
+
     def put(self, epoch: bytes, position: int, envelope: bytes, *, link: bytes = b"") -> Waiting | None:
         """Keep one observation; it is on the disk when this returns. None where these very bytes are or were here.
 
-        `link` is the hash of its ledger entry, which acknowledgements are compared with; empty: they are not.
+        `link` is the hash of its ledger entry, which acknowledgements are compared with; empty: they are not. Where
+        the bound asks for it, the oldest give way.
 
         Raises:
             Equivocation: the position holds, or held, other bytes.
             OutboxUnusable, OutboxDamaged: it could not be written; nothing has changed then.
         """
-        with self._transaction() as database:
-            known = _known_digest(database, epoch, position)
-            if known is None:
-                query = "INSERT INTO observation (epoch, position, envelope, hash) VALUES (?, ?, ?, ?)"
-                row = database.execute(query, (epoch, position, envelope, link)).lastrowid or 0
-                self.count("accepted")
-                return Waiting(row, epoch, position)
-        if known != _digest(envelope):
-            raise Equivocation
-        return None
+
+        def insert(database: sqlite3.Connection) -> Waiting | None:
+            known = rows.known_digest(database, epoch, position)
+            if known is not None:
+                if known != rows.digest_of(envelope):
+                    raise Equivocation
+                return None
+            self.count("evicted:size", self._bounds.make_room(database, len(envelope)))
+            query = "INSERT INTO observation (epoch, position, envelope, hash, born) VALUES (?, ?, ?, ?, ?)"
+            row = database.execute(query, (epoch, position, envelope, link, self._lived())).lastrowid or 0
+            self.count("accepted")
+            return Waiting(row, epoch, position)
+
+        if not self._reserve.hold():
+            self._refuse_for_space()
+        return self._commit(insert)
 
     def acknowledged(self, word: Acknowledgement) -> list[int]:
         """Free every row that the collector's word covers; their ids. The word is remembered, for `heard`.
@@ -88,20 +144,12 @@ class Outbox:
         Raises:
             Fork: the word is of another ledger entry than the one that was handed over here. Nothing is freed.
         """
-        query = "DELETE FROM observation WHERE epoch = ? AND position BETWEEN ? AND ? "
-        query += "RETURNING id, position, envelope, hash"
         freed: list[int] = []
-        with self._transaction() as database:
-            forked = _known_link(database, word.epoch, word.upto) not in (b"", word.hash)
-            _note(database, word)
-            for first, last in () if forked else _covered(word):
-                for row, position, envelope, link in database.execute(query, (word.epoch, first, last)).fetchall():
-                    freed.append(row)
-                    _remember(database, word.epoch, position, _digest(envelope), link)
-            self.count("forked" if forked else "acknowledged", 1 if forked else len(freed))
-        if forked:
-            raise Fork
-        return freed
+        while (part := self._commit(lambda database: self._free(database, word), spend=True)) is not None:
+            freed += part
+            if len(part) < rows.FREED_AT_ONCE:
+                return freed
+        raise Fork
 
     def heard(self, epoch: bytes) -> Heard | None:
         """The farthest entry of an epoch that the collector has named or that was handed over here.
@@ -109,20 +157,20 @@ class Outbox:
         The collector's word goes before what is farther here where the two are not known to be of one history.
         """
         with self._errors():
-            word = _heard(self._database, epoch)
-            if word and _known_link(self._database, epoch, word.upto) != word.hash:
+            word = rows.heard(self._database, epoch)
+            if word and rows.known_link(self._database, epoch, word.upto) != word.hash:
                 return word
-            here = _farthest(self._database, epoch)
+            here = rows.farthest(self._database, epoch)
         return max((each for each in (word, here) if each), key=lambda each: each.upto, default=None)
 
-    def waiting(self) -> list[Waiting]:
-        """Everything that awaits its acknowledgement, in the order of acceptance."""
+    def waiting(self, *, after: int = 0, limit: int = -1) -> list[Waiting]:
+        """What awaits its acknowledgement, in the order of acceptance: at most `limit` rows behind the row `after`."""
         with self._errors():
-            rows = self._database.execute("SELECT id, epoch, position FROM observation ORDER BY id")
-            return [Waiting(*row) for row in rows]
+            query = "SELECT id, epoch, position FROM observation WHERE id > ? ORDER BY id LIMIT ?"
+            return [Waiting(*row) for row in self._database.execute(query, (after, limit))]
 
     def envelope(self, row: int) -> bytes:
-        """The envelope of one waiting row. Raises KeyError where it has been freed."""
+        """The envelope of one waiting row. Raises KeyError where it has been freed or evicted."""
         with self._errors():
             found = self._database.execute("SELECT envelope FROM observation WHERE id = ?", (row,)).fetchone()
         if found is None:
@@ -136,39 +184,136 @@ class Outbox:
     def counters(self) -> Counter[str]:
         """All counters since the file was made."""
         with self._errors():
-            stored = Counter(dict(self._database.execute("SELECT name, value FROM counter")))
+            stored = account.counters(self._database)
         return stored + self._uncommitted
+
+    def reported(self, report: CaptureReport) -> None:
+        """Capture's newest counts, for `account`."""
+        if (report.made, report.dropped, report.waiting) != self._said:
+            self._commit(lambda database: account.note(database, report, self.counters()["accepted"]), spend=True)
+            self._said = (report.made, report.dropped, report.waiting)
+        elif not self._based:
+            self._based = self._commit(lambda database: account.base(database, self.counters()["accepted"]), spend=True)
+
+    def account(self) -> Account:
+        """What became of everything that capture says it made."""
+        with self._errors():
+            return account.drawn_up(self._database, self.counters(), waiting=self._held)
+
+    def tick(self) -> None:
+        """Once in a while, what is too old goes, and the reserve is taken again.
+
+        Raises:
+            OutboxUnusable, OutboxDamaged: as `put`.
+        """
+        if self._clock() - self._saved < TICK:
+            return
+        self._saved = self._clock()
+        while self._commit(self._evict_old, spend=True):
+            pass
+        self._reserve.hold()
+
+    def begin_again(self) -> None:
+        """Set the file aside, which was found damaged, and go on with a new one that holds what could be read."""
+        self._database.close()
+        with self._errors():
+            begin_again(self._path, self._genuine)
+            self._database = self._open()
+            self._begin()
 
     def close(self) -> None:
         """Write the counters, if that is possible, and let go of the file."""
         try:
-            with self._transaction():
-                pass
+            self._commit(lambda _: None)
         except RelayError as error:
             log.warning("the last counts are lost: %s", error)
         finally:
             self._database.close()
             os.close(self._lock)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, synced at the end, and the counters with it."""
-        before = self._uncommitted.copy()
+    def _open(self) -> sqlite3.Connection:
+        finish(self._path)
+        try:
+            return open_database(self._path)
+        except sqlite3.Error as error:
+            if damaged(error):
+                begin_again(self._path, self._genuine)
+            elif not (no_space(error) and self._reserve.release()):
+                raise
+        return open_database(self._path)
+
+    def _begin(self) -> None:
+        limit(self._database, self._bounds.size + SLACK)
+        self._held = self._database.execute("SELECT count(*) FROM observation").fetchone()[0]
+        self._lived_before = account.counters(self._database)["lived"]
+        self._started = self._clock()
+        self._saved = self._started - TICK
+        self._said = None
+        self._based = False
+        self._reserve.hold()
+        while self._commit(self._evict_excess, spend=True):
+            pass
+
+    def _lived(self) -> int:
+        """Seconds that relays have run with this file."""
+        return self._lived_before + max(0, int(self._clock() - self._started))
+
+    def _free(self, database: sqlite3.Connection, word: Acknowledgement) -> list[int] | None:
+        """The next rows that the word covers; None where it is of another history."""
+        forked = rows.known_link(database, word.epoch, word.upto) not in (b"", word.hash)
+        rows.note(database, word)
+        freed = [] if forked else rows.free(database, word)
+        self.count("forked" if forked else "acknowledged", 1 if forked else len(freed))
+        return None if forked else freed
+
+    def _evict_excess(self, database: sqlite3.Connection) -> int:
+        gone = self._bounds.evict_excess(database)
+        self.count("evicted:size", gone)
+        return gone
+
+    def _evict_old(self, database: sqlite3.Connection) -> int:
+        gone = self._bounds.evict_old(database, self._lived())
+        self.count("evicted:age", gone)
+        return gone
+
+    def _refuse_for_space(self) -> None:
+        full = sqlite3.OperationalError("the disk is full: what is left is kept for acknowledgements")
+        full.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise unusable(self._path, full)
+
+    def _commit(self, work: Callable[[sqlite3.Connection], T], *, spend: bool = False) -> T:
+        """Do it in one transaction; `spend`: where the disk is full, on the reserve."""
         with self._errors():
             try:
-                self._database.execute("BEGIN IMMEDIATE")
-                yield self._database
-                query = (
-                    "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
-                )
-                self._database.executemany(query, [item for item in self._uncommitted.items() if item[1]])
-                self._database.execute("COMMIT")
-                self._uncommitted.clear()
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                self._uncommitted = before
-                raise
+                return self._attempt(work)
+            except sqlite3.Error as error:
+                if not (spend and no_space(error) and self._reserve.release()):
+                    raise
+            done = self._attempt(work)
+            # Its log goes back to the disk, so that the reserve can be taken again.
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._reserve.hold()
+            return done
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """All or nothing, synced at the end, and the counters with it."""
+        before = self._uncommitted.copy()
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            done = work(self._database)
+            account.add(self._database, self._uncommitted, lived=self._lived())
+            held = self._database.execute("SELECT count(*) FROM observation").fetchone()[0]
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            self._uncommitted = before
+            raise
+        self._held = held
+        for cause in CAUSES:
+            self.evicted[cause] += self._uncommitted[f"evicted:{cause}"]
+        self._uncommitted.clear()
+        return done
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -176,62 +321,3 @@ class Outbox:
             yield
         except (sqlite3.Error, OSError) as error:
             raise unusable(self._path, error) from None
-
-
-def _digest(envelope: bytes) -> bytes:
-    return hashlib.sha256(envelope).digest()
-
-
-def _known_digest(database: sqlite3.Connection, epoch: bytes, position: int) -> bytes | None:
-    """What this position holds or held; None where it is new."""
-    place = (epoch, position)
-    if held := database.execute("SELECT envelope FROM observation WHERE epoch = ? AND position = ?", place).fetchone():
-        return _digest(held[0])
-    gone = database.execute("SELECT digest FROM freed WHERE epoch = ? AND position = ?", place).fetchone()
-    return bytes(gone[0]) if gone else None
-
-
-def _known_link(database: sqlite3.Connection, epoch: bytes, position: int) -> bytes:
-    """The hash of the ledger entry of what this position holds or held; empty where it is not known."""
-    for table in ("observation", "freed"):
-        query = f"SELECT hash FROM {table} WHERE epoch = ? AND position = ?"  # noqa: S608 (the names are constants)
-        if found := database.execute(query, (epoch, position)).fetchone():
-            return bytes(found[0])
-    return b""
-
-
-def _heard(database: sqlite3.Connection, epoch: bytes) -> Heard | None:
-    """The collector's word that reaches farthest."""
-    row = database.execute("SELECT epoch, upto, hash FROM heard WHERE epoch = ?", (epoch,)).fetchone()
-    return Heard(*row) if row else None
-
-
-def _farthest(database: sqlite3.Connection, epoch: bytes) -> Heard | None:
-    """The last entry of an epoch whose observation is or was here, as far as its hash is known."""
-    query = "SELECT position, hash FROM {} WHERE epoch = ? ORDER BY position DESC LIMIT 1"
-    found = [database.execute(query.format(table), (epoch,)).fetchone() for table in ("observation", "freed")]
-    position, link = max((row for row in found if row), default=(0, b""))
-    return Heard(epoch, position, link) if link else None
-
-
-def _note(database: sqlite3.Connection, word: Acknowledgement) -> None:
-    query = "INSERT INTO heard VALUES (?, ?, ?) ON CONFLICT (epoch) DO UPDATE SET upto = excluded.upto, "
-    query += "hash = excluded.hash WHERE excluded.upto >= upto"
-    database.execute(query, (word.epoch, word.upto, word.hash))
-
-
-def _remember(database: sqlite3.Connection, epoch: bytes, position: int, digest: bytes, link: bytes) -> None:
-    query = "INSERT OR REPLACE INTO freed (epoch, position, digest, hash) VALUES (?, ?, ?, ?)"
-    newest = database.execute(query, (epoch, position, digest, link)).lastrowid or 0
-    database.execute("DELETE FROM freed WHERE id <= ?", (newest - REMEMBERED,))
-
-
-def _covered(word: Acknowledgement) -> Iterator[tuple[int, int]]:
-    """The inclusive ranges between the gaps."""
-    first = word.since
-    for gap_first, gap_last in word.gaps:
-        if first < gap_first:
-            yield first, gap_first - 1
-        first = gap_last + 1
-    if first <= word.upto:
-        yield first, word.upto

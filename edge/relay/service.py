@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from edge.errors import BrokerRefused, ConfigError, Reason, RelayError
 from edge.relay.deliver import Delivery, Patience
 from edge.relay.guard import Guard, GuardRefusal, RateBudget
+from edge.relay.health import health_of
 from edge.relay.inbox import Inbox
 from edge.relay.link import ACCEPTED, QUESTION, Listener, Reply, Status, inherited_socket
-from edge.relay.outbox import Equivocation, Fork, Outbox, OutboxDamaged
+from edge.relay.outbox import Bounds, Equivocation, Fork, Outbox, OutboxDamaged
 from edge.relay.troubles import Troubles
 from edge.relay.watch import Watch, WatchOptions
 from wire.broker import Broker
@@ -35,6 +36,8 @@ log = logging.getLogger("speckled.relay")
 
 PULSE = 0.25
 """Seconds between two looks at the clock and at whether to stop."""
+BIRTH_SECONDS = 30.0
+"""How long the broker may take to answer the birth message before the connection is begun anew."""
 LOOKED_AT = 256
 """Observations whose signature is looked at when the relay starts, the oldest: a long queue must not hold it up."""
 
@@ -44,8 +47,9 @@ class RelayOptions:
     """Everything the relay is told.
 
     device, root: name the topics. socket: where capture connects; users: further user ids that may. outbox: the
-    database file. device_key: what capture signs with; collector_key: what acknowledgements are signed with.
-    software: for the birth message. health_seconds: between two health messages. watch: who may watch the relay.
+    database file, and bounds how much it holds. device_key: what capture signs with; collector_key: what
+    acknowledgements are signed with. software: for the birth message. health_seconds: between two health messages.
+    watch: who may watch the relay.
     """
 
     device: str
@@ -58,6 +62,7 @@ class RelayOptions:
     software: str
     health_seconds: float = 30.0
     patience: Patience = field(default_factory=Patience)
+    bounds: Bounds = field(default_factory=Bounds)
     budget: RateBudget = field(default_factory=RateBudget)
     users: frozenset[int] = frozenset()
     watch: WatchOptions = field(default_factory=WatchOptions)
@@ -89,7 +94,7 @@ class Relay:
         except (WireError, SettingsError) as error:
             raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
         self._guard = Guard(self._topics, options.device_key, budget=options.budget, clock=clock)
-        self._outbox = Outbox(options.outbox)
+        self._outbox = Outbox(options.outbox, bounds=options.bounds, clock=clock, genuine=self._genuine)
         self._delivery = Delivery(
             self._outbox,
             topics=self._topics,
@@ -109,6 +114,8 @@ class Relay:
         self._signed = b""
         self._connected_once = False
         self._birth: int | None = None
+        self._birth_due = 0.0
+        self._evicted = 0
         self._receive_maximum = 0
         self._next_health = 0.0
 
@@ -128,8 +135,8 @@ class Relay:
                 self._miss_capture()
                 for event in self._inbox.drain():
                     self._note(event)
-                self._send()
-                self._report()
+                self._miss_birth()
+                self._keep()
                 self._watch.serve(self.health, self._word)
                 if not self._broker.alive():
                     raise RelayError(Reason.BROKER_UNREACHABLE, "the network thread has died", "restart; report this")
@@ -138,12 +145,8 @@ class Relay:
 
     def _look_for_strangers(self) -> None:
         """Settings may have changed since an observation was accepted; no collector would ever take it then."""
-        strangers = 0
-        for waiting in self._outbox.waiting()[:LOOKED_AT]:
-            try:
-                verify(self._outbox.envelope(waiting.id), self._options.device_key, self._topics.observation)
-            except WireError:
-                strangers += 1
+        oldest = self._outbox.waiting(limit=LOOKED_AT)
+        strangers = sum(not self._genuine(self._outbox.envelope(waiting.id)) for waiting in oldest)
         if strangers:
             log.error(
                 "%d observations in the outbox are of another root, device id or key, and no collector will take them. "
@@ -152,8 +155,29 @@ class Relay:
                 self._options.outbox,
             )
 
+    def _genuine(self, envelope: bytes) -> bool:
+        """Whether the device's key has signed it for its topic."""
+        try:
+            verify(envelope, self._options.device_key, self._topics.observation)
+        except WireError:
+            return False
+        return True
+
+    def _mend(self, error: OutboxDamaged) -> Reply:
+        """Go on with a new file that holds what could be read of the old; capture brings again what it brought."""
+        self._troubles.say("damage", f"{error}. It is set aside")
+        self._outbox.begin_again()
+        self._delivery.begin_again()
+        return Reply(Status.LATER, error.reason)
+
     def _take(self, envelope: bytes | None) -> Reply:
         """One datagram from capture: on the disk before it is answered."""
+        try:
+            return self._judge(envelope)
+        except OutboxDamaged as error:
+            return self._mend(error)
+
+    def _judge(self, envelope: bytes | None) -> Reply:
         if envelope is not None and len(envelope) == QUESTION:
             return self._answer(envelope)
         try:
@@ -177,7 +201,6 @@ class Relay:
             return Reply(Status.LATER, error.reason)
         self._troubles.over("outbox")
         if waiting:
-            self._delivery.add(waiting)
             self._watch.accepted()
             if admitted.level in self._options.watch.windows:
                 self._outbox.count(f"released:{admitted.level}")
@@ -185,6 +208,7 @@ class Relay:
 
     def _hear_capture(self, report: CaptureReport, envelope: bytes) -> Reply:
         """Capture's word about itself: into the state message as it is, at once where it is news."""
+        self._outbox.reported(report)
         news = self._word is None or _said(report) != _said(self._word)
         self._word, self._signed = report, envelope
         if news and self._delivery.open:
@@ -216,6 +240,7 @@ class Relay:
                 self._troubles.over("broker")
                 self._receive_maximum = event.receive_maximum
                 self._birth = self._publish("state", self._state("online"))
+                self._birth_due = self._clock() + BIRTH_SECONDS
             case Published(mid=self._birth):
                 self._born(event)
             case Published():
@@ -245,6 +270,18 @@ class Relay:
             self._troubles.say("birth", f"the broker refuses {self._topics.state}: {reason}")
         self._delivery.connected(self._receive_maximum)
 
+    def _miss_birth(self) -> None:
+        """A broker that takes the connection and answers nothing would otherwise hold everything up in silence."""
+        if self._birth is None or self._clock() < self._birth_due:
+            return
+        self._birth = None
+        self._troubles.say(
+            "birth",
+            f"the broker has not answered within {BIRTH_SECONDS:.0f} s; the connection is begun anew. "
+            "See the broker's log; observations wait in the outbox",
+        )
+        self._broker.reconnect()
+
     def _hear(self, message: Message) -> None:
         try:
             freed = self._delivery.acknowledge(message.payload)
@@ -259,8 +296,9 @@ class Relay:
             self._outbox.count("ignored-acknowledgement")
             self._troubles.say("ack", f"ignored an acknowledgement: {error}. {error.remedy}")
             return
-        except OutboxDamaged:
-            raise
+        except OutboxDamaged as error:
+            self._mend(error)
+            return
         except RelayError as error:  # the collector will say it again when it is asked again
             self._troubles.say("outbox", f"{error}. {error.remedy}")
             return
@@ -278,6 +316,30 @@ class Relay:
                 raise BrokerRefused(Reason.BROKER_REFUSED, event.reason, remedy)
         self._troubles.say("broker", f"the broker refuses this device: {event.reason}. To mend it, {remedy}")
 
+    def _keep(self) -> None:
+        """What is to be done with the outbox at every look at the clock."""
+        try:
+            self._outbox.tick()
+            self._say_what_gave_way()
+            self._send()
+            self._report()
+        except OutboxDamaged as error:
+            self._mend(error)
+
+    def _say_what_gave_way(self) -> None:
+        gone = self._outbox.evicted
+        if gone.total() == self._evicted:
+            return
+        self._evicted = gone.total()
+        bounds = self._options.bounds
+        for cause, bound in ("size", f"{bounds.size // 2**20} MiB"), ("age", f"{bounds.age / 86400:.0f} days"):
+            if gone[cause]:
+                self._troubles.say(
+                    f"evicted {cause}",
+                    f"the outbox has reached its bound of {bound}: the oldest observations give way and are lost. "
+                    "Bring the collector back; outbox_mb and outbox_days in [relay] are the bounds",
+                )
+
     def _send(self) -> None:
         for row, envelope in self._delivery.outgoing():
             self._delivery.sent(row, self._publish("observation", envelope))
@@ -287,31 +349,15 @@ class Relay:
         if now < self._next_health:
             return
         self._next_health = now + self._options.health_seconds
-        if self._delivery.open:
+        if self._delivery.open or self._birth is not None:
             self._publish("health", msgspec.json.encode(self.health()))
 
     def health(self) -> Health:
-        """The counters since the outbox was made."""
-        counters = self._outbox.counters()
-        prefix = "refused:"
-        return Health(
-            session=self._session,
-            made=None,
-            dropped=None,
-            spooled=None,
-            accepted=counters["accepted"],
-            sent=counters["sent"],
-            acknowledged=counters["acknowledged"],
-            waiting=self._delivery.waiting,
-            evicted={},
-            lost=0,
-            set_aside=0,
-            refused={name.removeprefix(prefix): n for name, n in sorted(counters.items()) if name.startswith(prefix)},
-            forked=counters["forked"],
-            capture=self._listener.connected,
-            released={level: counters[f"released:{level}"] for level in self._options.watch.windows},
-            epsilon=self._options.watch.epsilon,
-        )
+        """What became of every observation, and the counters since the outbox was made."""
+        health = health_of(self._outbox, session=self._session, capture=self._listener.connected)
+        counters, watch = self._outbox.counters(), self._options.watch
+        released = {level: counters[f"released:{level}"] for level in watch.windows}
+        return msgspec.structs.replace(health, released=released, epsilon=watch.epsilon)
 
     def _publish(self, kind: Kind, payload: bytes) -> int:
         return self._broker.publish(self._topics.of(kind), payload, qos=QOS[kind], retain=RETAIN[kind])

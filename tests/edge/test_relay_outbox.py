@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import RelayError
-from edge.relay import database as database_module
-from edge.relay import outbox as outbox_module
+from edge.relay import rows as rows_module
 from edge.relay.outbox import Equivocation, Outbox, OutboxDamaged, Waiting
 from wire.exit import Exit
 from wire.schema import Acknowledgement
@@ -69,7 +68,7 @@ def test_what_comes_again_after_it_was_freed_is_not_counted_or_sent_again(path):
 
 
 def test_only_the_newest_freed_observations_are_remembered(outbox, monkeypatch):
-    monkeypatch.setattr(outbox_module, "REMEMBERED", 2)
+    monkeypatch.setattr(rows_module, "REMEMBERED", 2)
     for position in (1, 2, 3):
         outbox.put(EPOCH, position, b"x")
     outbox.acknowledged(word(1, 3))
@@ -188,19 +187,6 @@ def test_a_full_disk_is_said_and_loses_nothing(outbox):
     assert outbox.counters()["accepted"] == 1
     outbox._database.execute("PRAGMA max_page_count = 100000")
     assert outbox.put(EPOCH, 2, bytes(60000)) is not None
-
-
-def test_an_outbox_that_is_full_takes_no_more_until_the_collectors_word_makes_room(path, monkeypatch):
-    monkeypatch.setattr(database_module, "MAX_BYTES", 200_000)
-    box = Outbox(path)
-    with pytest.raises(RelayError, match="full"):
-        put_many(box, 1000)
-    held = len(positions(box))
-    assert held > 5
-    assert len(box.acknowledged(word(1, held))) == held
-    assert box.put(EPOCH, held + 1, bytes(20_000))
-    box.close()
-    assert path.stat().st_size <= 200_000
 
 
 def test_a_file_of_a_newer_program_is_left_alone(path):
