@@ -1,3 +1,4 @@
+import argparse
 import getpass
 import os
 import shutil
@@ -15,6 +16,20 @@ ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")  # a busy machine is no failure
 PROGRAMS = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """On which rungs tests/hil stands (docs/hardware-in-the-loop.md)."""
+    rungs = {"fake", "spidev", "vm", "device"}
+
+    def chosen(text: str) -> list[str]:
+        names = text.split(",")
+        if not rungs.issuperset(names):
+            raise argparse.ArgumentTypeError(f"{text}: rungs are {', '.join(sorted(rungs))}")
+        return names
+
+    parser.addoption("--hil", type=chosen, default=["fake", "spidev"], help="rungs of tests/hil, with commas")
+    parser.addoption("--hil-device", metavar="SETTINGS", help="the settings file of a real device, for --hil=device")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -1,33 +1,40 @@
 """The real spidev package in a child process, and behind its node an emulated chip: by the shim, or by umockdev."""
 
-import json
-import os
 import shutil
 import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
+from hil.programs import program, run
+from hil.rungs import make_rung
+from system.conftest import make_site, site
 
 from drivers.emulated import spidev as package
 from drivers.emulated.spidev import emulated_spidev, served
 
+__all__ = ["make_site", "site"]
 FORWARD = Path(package.__file__).with_name("umockdev_forward.py")
 DISTRIBUTION = "/usr/bin/python3"
+OF_SPIDEV = ("test_hil_node.py", "test_hil_spidev.py")
 
 
-def run(command, environment):
-    done = subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)
+def pytest_generate_tests(metafunc):
+    if "rung" in metafunc.fixturenames:
+        metafunc.parametrize("rung", metafunc.config.getoption("hil"), indirect=True)
 
 
-def program(text):
-    """A program that ends by printing `answer` as JSON."""
-    return [sys.executable, "-c", textwrap.dedent(text) + "\nimport json; print(json.dumps(answer))"]
+def pytest_collection_modifyitems(config, items):
+    """What is about the spidev package alone runs where its rung was asked for."""
+    if "spidev" not in config.getoption("hil"):
+        gone = [item for item in items if item.path.name in OF_SPIDEV]
+        items[:] = [item for item in items if item not in gone]
+        config.hook.pytest_deselected(items=gone)
+
+
+@pytest.fixture
+def rung(request):
+    """Chip, camera and daemon of a rung that `--hil` names."""
+    return make_rung(request.param, request.config.getoption("hil_device"))
 
 
 def by_shim(bus, text):
@@ -58,7 +65,9 @@ def run_with(request, tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def _real_package():
+def _real_package(request):
+    if request.path.name not in OF_SPIDEV:
+        return
     if shutil.which("cc") is None:
         pytest.skip("needs a C compiler: apt install gcc libc6-dev")
     pytest.importorskip("spidev", reason="needs spidev")
