@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench audit nightly oldest clean
+.PHONY: help demo test soak check bench audit nightly oldest clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -14,6 +14,9 @@ demo: $(VENV)/demo.stamp ## camera to collector without hardware; ONCE=1 ends by
 
 test: $(VENV)/dev.stamp ## all tests, in under ten minutes on two cores
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/dev.stamp ## random faults on whole devices, and the account of each; ARGS="--faults 10000" or "--minutes 60"
+	@PYTHONPATH=tests $(BIN)/python -m soak $(ARGS)
 
 check: $(VENV)/dev.stamp ## lint, format and types
 	@$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""Random faults on whole devices: real processes, a real broker, real files, and an account that has to come out."""

@@ -1,0 +1,449 @@
+"""The kinds of fault, each as something that is done to one life and is explained to it."""
+
+import contextlib
+import resource
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.errors import Reason
+from soak.child import CAMERA_FAULTS, CHIP_FAULTS
+from soak.life import Life
+from soak.points import POINTS
+from soak.proxy import BLACKHOLE, CORRUPT, CUT, PASS
+from soak.site import NAMES
+from wire.errors import WireReason
+from wire.exit import Exit
+
+DEVICE = ("capture", "relay")
+HOUR_MS = 3_600_000
+LETTERS_OF_GARBAGE = {*WireReason, Reason.UNKNOWN_DEVICE, Reason.OTHER_DEVICE}
+"""What the collector may say of bytes that the network altered."""
+POINT_PATIENCE = 3.0
+EXIT_PATIENCE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """weight: how often it is chosen. run: does it, and says whether it took place; its name stands in the table."""
+
+    name: str
+    weight: int
+    run: Callable[[Life], bool]
+
+
+def at_a_point(life: Life) -> bool:
+    """kill -9 at the n-th passing of a named point."""
+    number = life.pick.randrange(len(POINTS)) + 1
+    return at_this_point(life, number, life.pick.randint(1, 12 if POINTS[number - 1].often else 3))
+
+
+def at_this_point(life: Life, number: int, passing: int) -> bool:
+    point = POINTS[number - 1]
+    process = life.site.processes[point.process]
+    life.until(lambda: process.pid is not None and not process.own.fired, f"{point.process} did not start")
+    life.last_point = point.name
+    life.note(f"{point.process} is to die at passing {passing} of: {point.name}")
+    process.own.left = passing
+    process.own.armed = number
+    reached = life.waits_for(lambda: process.own.fired == number, POINT_PATIENCE)
+    process.own.armed = 0
+    return reached or process.own.fired == number
+
+
+def _kill(name: str) -> Callable[[Life], bool]:
+    def run(life: Life) -> bool:
+        life.wait(life.pick.uniform(0, 0.15))
+        life.note(f"kill -9 {name}")
+        life.kill(name)
+        return True
+
+    return run
+
+
+def kill_the_device(life: Life) -> bool:
+    """Both of its processes at once."""
+    life.note("kill -9 capture and relay")
+    for name in DEVICE:
+        life.site.send(name, signal.SIGSTOP)
+    for name in DEVICE:
+        life.kill(name)
+    return True
+
+
+def restart(life: Life) -> bool:
+    """SIGTERM, and the promised end."""
+    name = life.pick.choice(NAMES)
+    process = life.site.processes[name]
+    life.until(lambda: process.pid is not None, f"{name} did not start")
+    life.note(f"SIGTERM {name}")
+    life.allow(name, Exit.OK, -signal.SIGTERM)  # the signal itself, where it comes before its handler is in place
+    life.site.send(name, signal.SIGTERM)
+    life.until(lambda: process.pid is None or Exit.OK not in process.allowed, f"{name} did not end after SIGTERM")
+    return True
+
+
+def pause(life: Life) -> bool:
+    """SIGSTOP for a while."""
+    name = life.pick.choice(NAMES)
+    process = life.site.processes[name]
+    pid = process.pid
+    if pid is None:
+        return False
+    life.note(f"SIGSTOP {name}")
+    process.stopped = True
+    life.site.send(name, signal.SIGSTOP)
+    life.wait(life.pick.choice((0.05, 0.2, 0.6, 1.2)))
+    if process.pid == pid:
+        life.site.send(name, signal.SIGCONT)
+    process.stopped = False
+    return True
+
+
+def kill_the_broker(life: Life) -> bool:
+    """The broker forgets sessions, retained messages and queues."""
+    life.note("kill -9 broker; it forgets everything")
+    life.site.broker.kill()
+    life.wait(life.pick.choice((0, 0.02, 0.3, 0.8)))
+    life.site.broker.start()
+    return True
+
+
+def _network(mode: int, name: str) -> Callable[[Life], bool]:
+    def run(life: Life) -> bool:
+        life.note(f"network: {name}")
+        if mode == CORRUPT:  # what the collector says of garbage, and what the relay counts then
+            life.books.explained |= LETTERS_OF_GARBAGE | {"forked"}
+        life.site.proxy.mode = mode
+        life.wait(life.pick.choice((0.05, 0.2, 0.6)))
+        if mode == BLACKHOLE and life.pick.random() < 0.2:
+            life.wait(2.0)
+        if mode != CUT:  # bytes that were lost or altered make the rest of the stream worthless
+            life.site.proxy.mode = CUT
+            life.wait(0.05)
+        life.site.proxy.mode = PASS
+        return True
+
+    return run
+
+
+def fill_the_disk(life: Life) -> bool:
+    """No byte can be written to the device's or the collector's file system for a while."""
+    if not life.site.disks:
+        return False
+    which = life.pick.randrange(2)
+    names = DEVICE if which == 0 else ("collector",)
+    life.note(f"disk of {' and '.join(names)} full")
+    for name in names:
+        life.standing[name].add(Exit.IO)
+        life.allow(name, Exit.IO)
+    life.site.disks[which].fill(life.pick.choice((0, 0, 4096, 16384, 65536)))
+    life.wait(life.pick.choice((0.1, 0.4, 1.0)))
+    life.site.disks[which].empty()
+    for name in names:
+        life.standing[name].discard(Exit.IO)
+    return True
+
+
+def refuse_writes(life: Life) -> bool:
+    """The kernel refuses what would make a file longer than a limit (RLIMIT_FSIZE), to one process."""
+    name = life.pick.choice(NAMES)
+    process = life.site.processes[name]
+    pid = process.pid
+    if pid is None:
+        return False
+    limit = life.pick.choice((0, 0, 4096, 65536))
+    life.note(f"{name} may not write beyond {limit} bytes")
+    life.allow(name, Exit.IO)
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        life.wait(life.pick.choice((0.05, 0.3, 0.8)))
+        if process.pid == pid:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    return True
+
+
+def clock_forward(life: Life) -> bool:
+    """The wall clock jumps ahead, and stays there."""
+    by = life.pick.choice((1_000, 60_000, HOUR_MS, 24 * HOUR_MS))
+    life.note(f"clock {by} ms ahead")
+    life.site.world.clock_ms += by
+    life.newest_clock = max(life.newest_clock, life.site.world.clock_ms)
+    return True
+
+
+def clock_back(life: Life) -> bool:
+    """The wall clock jumps back: a little is borne, more stops all charges until somebody sets it."""
+    by = life.pick.choice((500, 4_000, 60_000, HOUR_MS))
+    life.note(f"clock {by} ms back")
+    life.newest_clock = max(life.newest_clock, life.site.world.clock_ms)
+    process = life.site.processes["capture"]
+    life.until(lambda: process.pid is not None, "capture did not start")
+    life.standing["capture"].add(Exit.RETRY)
+    life.allow("capture", Exit.RETRY)
+    before = process.starts
+    life.site.world.clock_ms -= by
+    if by > 5_000:
+        life.until(
+            lambda: process.starts > before or process.pid is None, "capture went on charging with its clock set back"
+        )
+    else:
+        life.wait(0.3)
+    life.until(lambda: process.pid is not None, "capture did not start")
+    life.site.world.clock_ms = max(life.newest_clock, life.site.world.clock_ms)
+    life.standing["capture"].discard(Exit.RETRY)
+    return True
+
+
+def break_the_camera(life: Life) -> bool:
+    """Unplugged, hanging, its requests cancelled, changed by itself: for a moment, or until capture gives up."""
+    number = life.pick.randrange(len(CAMERA_FAULTS)) + 1
+    process = life.site.processes["capture"]
+    life.note(f"camera: {CAMERA_FAULTS[number - 1].value}")
+    life.standing["capture"].add(Exit.NO_CAMERA)
+    life.allow("capture", Exit.NO_CAMERA)
+    life.site.world.camera = number
+    if life.pick.random() < 0.5:
+        life.wait(life.pick.uniform(0.02, 0.4))
+    else:
+        before = process.starts
+        life.waits_for(lambda: process.starts > before or not life.site.world.camera, EXIT_PATIENCE)
+    life.site.world.camera = 0
+    life.standing["capture"].discard(Exit.NO_CAMERA)
+    return True
+
+
+def break_the_chip(life: Life) -> bool:
+    """One fault of the entropy source; the device is repaired, and the latch cleared, when capture has given up."""
+    number = life.pick.randrange(len(CHIP_FAULTS))
+    process = life.site.processes["capture"]
+    life.until(lambda: process.pid is not None, "capture did not start")
+    life.note(f"entropy source: {CHIP_FAULTS[number]}")
+    life.allow("capture", Exit.NO_ENTROPY)
+    before = process.starts
+    life.site.world.chip = number
+    life.site.world.chips += 1
+    life.waits_for(lambda: process.pid is None or process.starts > before, life.pick.choice((0.3, 1.5)))
+    return True
+
+
+def _stopped(life: Life, *names: str) -> None:
+    """Stop these where they stand, at one moment, and have them killed there."""
+    life.hold(*names)
+    for name in names:
+        life.site.send(name, signal.SIGSTOP)
+    time.sleep(0.005)
+
+
+def copy_of(folder: Path, aside: Path) -> Path:
+    """What a disk holds; the index of a write-ahead log is memory, and is not kept."""
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.copytree(folder, aside, ignore=shutil.ignore_patterns("*.sock", "*-shm"))
+    return aside
+
+
+def put_back(copy: Path, folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    shutil.copytree(copy, folder, dirs_exist_ok=True)
+
+
+def _tear(life: Life, folder: Path) -> None:
+    """What a disk may show of writes that were not synced when the power went."""
+    if life.pick.random() < 0.5:
+        return
+    for path in sorted(folder.rglob("*-wal")):
+        with path.open("ab") as log:
+            log.write(life.pick.randbytes(life.pick.randint(1, 5000)))
+    for path in sorted(folder.rglob("ledger.jsonl")):
+        with path.open("ab") as ledger:
+            ledger.write(b'{"cell":16,"columns":6,"cost":"1/'[: life.pick.randint(1, 33)])
+    releases = sorted(folder.rglob("*.cbor"))
+    if releases:
+        newest = max(releases, key=lambda path: path.stat().st_mtime_ns)
+        newest.write_bytes(newest.read_bytes()[: life.pick.randint(0, 40)])
+
+
+def power_cut_of_the_device(life: Life) -> bool:
+    """Both processes end at one moment, and their disk is what a copy of that moment holds, with torn ends."""
+    life.note("power cut of the device")
+    _stopped(life, *DEVICE)
+    copy = copy_of(life.site.device, life.site.folder / "copy")
+    for name in DEVICE:
+        life.kill(name)
+    life.books.read_outbox()
+    _tear(life, copy)
+    put_back(copy, life.site.device)
+    life.release(*DEVICE)
+    return True
+
+
+def power_cut_of_the_collector(life: Life) -> bool:
+    life.note("power cut of the collector")
+    _stopped(life, "collector")
+    copy = copy_of(life.site.store, life.site.folder / "copy")
+    life.kill("collector")
+    _tear(life, copy)
+    put_back(copy, life.site.store)
+    life.release("collector")
+    return True
+
+
+def old_outbox(life: Life) -> bool:
+    """The outbox goes back to an older copy: what it took in between and nobody stored is destroyed, and no more."""
+    life.until(life.running, "a process did not stay up")
+    life.note("the outbox goes back in time")
+    life.site.send("relay", signal.SIGSTOP)
+    copy = copy_of(life.site.device / "relay", life.site.folder / "copy")
+    life.site.send("relay", signal.SIGCONT)
+    life.wait(life.pick.uniform(0.1, 1.5))
+    life.hold("relay")
+    life.kill("relay")
+    life.books.read_outbox()
+    before = set(life.books.waiting)
+    put_back(copy, life.site.device / "relay")
+    life.books.new_outbox(set_aside=False)
+    _destroyed(life, before - life.books.waiting, "outbox put back")
+    life.release("relay")
+    return True
+
+
+def old_store(life: Life) -> bool:
+    """The collector's store goes back to an older copy: what it took in between is destroyed where it was freed."""
+    life.until(life.running, "a process did not stay up")
+    life.note("the store goes back in time")
+    life.site.send("collector", signal.SIGSTOP)
+    copy = copy_of(life.site.store, life.site.folder / "copy")
+    life.site.send("collector", signal.SIGCONT)
+    life.wait(life.pick.uniform(0.1, 1.5))
+    life.hold("collector")
+    life.kill("collector")
+    life.books.check()
+    put_back(copy, life.site.store)
+    _destroyed(life, set(life.books.new_store()), "store put back")
+    life.release("collector")
+    return True
+
+
+def old_ledger(life: Life) -> bool:
+    """The ledger goes back to an older copy: capture refuses it, and a person begins a new epoch."""
+    life.mend()
+    life.until(life.running, "a process did not stay up")
+    life.note("the ledger goes back in time")
+    capture = life.site.device / "capture"
+    life.site.send("capture", signal.SIGSTOP)
+    time.sleep(0.005)
+    copy = copy_of(capture, life.site.folder / "copy")
+    life.site.send("capture", signal.SIGCONT)
+    life.books.read_outbox()
+    known = set(life.books.committed)
+    life.until(lambda: _newly_committed(life) - known, "nothing new was committed")
+    life.wait(life.pick.uniform(0.5, 1.0))
+    life.hold("capture")
+    life.kill("capture")
+    life.until(life.site.relay_listens, "the relay does not listen")
+    life.books.check()
+    put_back(copy, capture)
+    life.books.new_ledger()
+    process = life.site.processes["capture"]
+    life.release("capture")
+    life.until(lambda: process.pid is not None, "capture did not start")
+    life.standing["capture"].add(Exit.DATA)
+    life.allow("capture", Exit.DATA)
+    epochs = _epochs(life)
+    life.until(lambda: _epochs(life) > epochs, "capture took an old copy of its ledger")
+    life.standing["capture"].discard(Exit.DATA)
+    return True
+
+
+def _epochs(life: Life) -> int:
+    """How many whole entries of the ledger begin an epoch."""
+    lines = life.books.ledger.read_bytes().splitlines(keepends=True)
+    return sum(line.endswith(b"\n") and b'"kind":"epoch"' in line for line in lines)
+
+
+def _newly_committed(life: Life) -> set[tuple[str, int]]:
+    life.books.read_outbox()
+    return set(life.books.committed)
+
+
+def spoil_the_outbox(life: Life) -> bool:
+    """Bytes of the outbox are overwritten, or its end is lost. What it held is destroyed where it is set aside."""
+    life.until(life.running, "a process did not stay up")
+    life.note("the outbox is damaged")
+    life.hold("relay")
+    life.kill("relay")
+    life.books.read_outbox()
+    waiting = set(life.books.waiting)
+    outbox = life.books.outbox
+    aside = len(list(outbox.parent.glob("outbox.sqlite.corrupt-*[0-9]")))
+    whole = life.pick.random() < 0.5
+    if whole:  # also what would have replaced the damaged pages
+        outbox.with_name(outbox.name + "-wal").unlink(missing_ok=True)
+    data = bytearray(outbox.read_bytes())
+    how = life.pick.choice(("header", "page", "end"))
+    if how == "end":
+        data = data[: life.pick.randrange(len(data))]
+    else:
+        first = 0 if how == "header" else life.pick.randrange(0, max(1, len(data)), 4096)
+        data[first : first + 4096] = life.pick.randbytes(len(data[first : first + 4096]))
+    outbox.write_bytes(data)
+    (life.site.device / "relay.sock").unlink(missing_ok=True)
+    life.release("relay")
+    life.until(life.site.relay_listens, "the relay did not start with a damaged outbox")
+    if len(list(outbox.parent.glob("outbox.sqlite.corrupt-*[0-9]"))) > aside:
+        life.books.new_outbox(set_aside=True)
+        _destroyed(life, waiting, "outbox damaged")
+    elif whole:  # without its log the database may be an older one, and whole
+        life.books.new_outbox(set_aside=False)
+        _destroyed(life, waiting - life.books.waiting - life.books.freed, "outbox without its log")
+    else:
+        life.note("the damage was of no consequence")
+    return True
+
+
+def _destroyed(life: Life, places: set[tuple[str, int]], why: str) -> None:
+    for place in places:
+        life.books.gone[place] = why
+    life.note(f"{why}: {len(places)} observations")
+
+
+KINDS = (
+    Kind("kill -9 at a named point", 45, at_a_point),
+    Kind("kill -9 of capture", 6, _kill("capture")),
+    Kind("kill -9 of the relay", 6, _kill("relay")),
+    Kind("kill -9 of the collector", 6, _kill("collector")),
+    Kind("kill -9 of capture and relay", 3, kill_the_device),
+    Kind("restart (SIGTERM)", 4, restart),
+    Kind("pause (SIGSTOP)", 4, pause),
+    Kind("broker killed, session lost", 5, kill_the_broker),
+    Kind("network cut", 4, _network(CUT, "cut")),
+    Kind("network swallows all", 3, _network(BLACKHOLE, "swallows all")),
+    Kind("network alters bytes", 3, _network(CORRUPT, "alters bytes")),
+    Kind("disk full", 4, fill_the_disk),
+    Kind("writes refused", 4, refuse_writes),
+    Kind("clock ahead", 3, clock_forward),
+    Kind("clock back", 3, clock_back),
+    Kind("camera", 4, break_the_camera),
+    Kind("entropy source", 4, break_the_chip),
+    Kind("power cut of the device", 5, power_cut_of_the_device),
+    Kind("power cut of the collector", 3, power_cut_of_the_collector),
+    Kind("outbox put back", 2, old_outbox),
+    Kind("store put back", 2, old_store),
+    Kind("ledger put back", 1, old_ledger),
+    Kind("outbox damaged", 2, spoil_the_outbox),
+)
+
+
+def one(life: Life) -> Kind | None:
+    """Choose a fault and do it; None where it did not come about."""
+    kind = life.pick.choices(KINDS, [kind.weight for kind in KINDS])[0]
+    done = kind.run(life)
+    life.wait(life.pick.choice((0, 0, 0.05, 0.2)))
+    return kind if done else None

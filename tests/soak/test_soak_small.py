@@ -1,0 +1,73 @@
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from conftest import PROGRAMS, ROOT
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+
+FOUND = {
+    "relay-frees-on-puback": "vanished from the outbox|are or were in its outbox|in no store",
+    "relay-accepts-without-keeping": "its outbox never held them",
+    "relay-forgets-when-it-starts": "vanished from the outbox",
+    "collector-acknowledges-before-it-commits": "that no store holds",
+    "collector-loses-a-row": "the store holds",
+    "ledger-is-written-late": "status 65, which no fault explains|without a charge",
+    "ledger-forgets-its-last-entry": "on one charge|become shorter|two charges|committed for|status 65, which no fault",
+    "undocumented-status": "status 1, which no fault explains",
+}
+"""What a run says of each planted defect."""
+
+
+@pytest.fixture(autouse=True)
+def broker():
+    if shutil.which("mosquitto", path=PROGRAMS) is None:
+        pytest.skip("needs mosquitto: apt install mosquitto")
+
+
+@pytest.fixture
+def folder():
+    """Not pytest's own: its names are longer than a socket's may be."""
+    with TemporaryDirectory(prefix="soak-") as path:
+        yield Path(path)
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A run in a process of its own: pytest's has threads, and cannot be forked."""
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "soak", "--dir", str(folder), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+    )
+
+
+def test_sixty_random_faults_cost_no_charge_and_no_committed_observation(folder):
+    run = start(folder, "--faults", "60", "--per-life", "15", "--jobs", "4", "--seed", "5")
+    said, _ = run.communicate(timeout=150)
+    assert run.returncode == 0, said
+    assert re.search(r"^all +60$", said, re.MULTILINE), said
+    account = re.search(r"committed (\d+) = stored exactly once (\d+) \+ .*? (\d+)$", said, re.MULTILINE)
+    committed, stored, destroyed = map(int, account.groups())
+    assert committed == stored + destroyed
+    assert stored > 30
+    assert "violations 0" in said
+    assert not list(folder.iterdir())
+
+
+def test_the_account_finds_each_planted_defect(folder):
+    runs = {
+        name: start(folder / name, "--plant", name, "--faults", "80", "--jobs", "1", "--seed", "1") for name in FOUND
+    }
+    for name, run in runs.items():
+        said, _ = run.communicate(timeout=150)
+        assert run.returncode == 1, name
+        assert re.search(FOUND[name], said), said[-3000:]
