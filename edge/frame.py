@@ -20,7 +20,8 @@ class Frame:
     """One secret luma plane in one buffer, made once and filled again and again.
 
     It cannot be printed, copied, pickled, indexed or turned into an array: each of these raises SecretError, apart
-    from str, repr and format, which say that it is secret. Only edge/privacy reads `plane`.
+    from str, repr and format, which say that it is secret. Only edge/privacy reads `plane`, and edge/aim, which is
+    outside the guarantee.
     """
 
     __slots__ = ("_filled", "_plane")
@@ -51,7 +52,7 @@ class Frame:
 
     @property
     def plane(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        """The pixels (height, width), for edge/privacy alone. Raises SecretError when the frame is empty."""
+        """The pixels (height, width), for edge/privacy and edge/aim alone. Raises SecretError when the frame is empty."""
         if self._filled < 1:
             raise SecretError(Reason.FRAME, "the frame is empty", "fill it first")
         return self._plane

@@ -5,16 +5,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_DOTS: Final = 96
-"""Blocks across or down, at most: with the lens of a Camera Module 2 a face two metres away is six of them wide."""
+MAX_DOTS: Final = 64
+"""Blocks across or down, at most: with the lens of a Camera Module 2 a face two metres away is four of them wide."""
 MIN_BLOCK: Final = 4
 """Pixels of a block's side, at least."""
 SHARE: Final = 8
 """One block in SHARE may be an edge: the strongest."""
 FLOOR: Final = 40
 """An edge changes by at least 1/FLOOR of full range from one neighbour of a block to the other: more than noise."""
-BLUR: Final = 16
-"""What the weights of the blur add up to."""
+BLURS: Final = 2
+"""How often the sums are blurred: together as a binomial filter over 5 x 5 blocks does it."""
+GAIN: Final = 16**BLURS
+"""What the weights of all blurs add up to."""
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -22,7 +24,7 @@ Plane = NDArray[np.uint8] | NDArray[np.uint16]
 class EdgeFinder:
     """Finds edges in frames of one size, in memory of its own that `wipe` overwrites.
 
-    A frame becomes sums over blocks, those are blurred over 3 x 3 blocks, and a block is an edge where the blurred sums
+    A frame becomes sums over blocks, those are blurred over 5 x 5 blocks, and a block is an edge where the blurred sums
     beside it and above and below it differ by most.
     """
 
@@ -31,7 +33,7 @@ class EdgeFinder:
         down, across = (max(1, min(each, MAX_DOTS)) for each in dots)
         self.block = max(MIN_BLOCK, -(-height // down), -(-width // across))
         self.shape = height // self.block, width // self.block
-        self._floor = 2 * BLUR * self.block**2 * max_value // FLOOR
+        self._floor = 2 * GAIN * self.block**2 * max_value // FLOOR
         rows, columns = self.shape
         self._sums = np.zeros((rows + 2, columns + 2), np.int64)
         self._half = np.zeros((rows + 2, columns + 2), np.int64)
@@ -45,8 +47,9 @@ class EdgeFinder:
         b = self.block
         blocks = plane[: rows * b, : columns * b].reshape(rows, b, columns, b)
         np.sum(blocks, axis=(1, 3), dtype=np.int64, out=self._sums[1:-1, 1:-1])
-        self._extend()
-        self._blur()
+        for _ in range(BLURS):
+            self._extend()
+            self._blur()
         self._extend()
         sums = self._sums
         np.subtract(sums[1:-1, 2:], sums[1:-1, :-2], out=self._slope)

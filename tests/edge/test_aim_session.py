@@ -254,7 +254,7 @@ def test_a_terminal_that_takes_nothing_does_not_hold_up_the_end():
     clock = Clock()
 
     def passing():
-        clock.now += 0.3
+        clock.now += 0.9
         return clock.now
 
     with opened_pty() as (_, slave):
