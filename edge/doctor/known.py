@@ -1,0 +1,112 @@
+"""What of the settings can be used, also where not all of them can: so that one fault does not hide the others."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from edge.config import CameraSettings, DeviceSettings, MqttSettings, load
+from edge.errors import ConfigError
+from edge.sections import CaptureSettings, RelaySettings, SwitchSettings
+from edge.sources import DiscoverSettings, QrngSettings, absolute, absolute_source
+
+S = TypeVar("S", bound=msgspec.Struct)
+UNKNOWN = "unknown"
+_MOST_FAULTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with the settings, and what to do."""
+
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The sections that the checks ask for, with the defaults for what cannot be used. Paths are absolute.
+
+    identified: whether the device has a name. camera: None where none can be known.
+    """
+
+    device: DeviceSettings
+    identified: bool
+    camera: CameraSettings | None
+    qrng: QrngSettings
+    capture: CaptureSettings
+    relay: RelaySettings
+    switch: SwitchSettings
+    mqtt: MqttSettings
+    faults: tuple[Fault, ...] = ()
+
+
+def read_known(path: Path) -> Known:
+    """Settings as `edge.config.load` reads them; where it refuses, what can be used of them, with the faults."""
+    try:
+        settings = load(path)
+    except ConfigError as error:
+        return _rest_of(path, Fault(error.detail, error.remedy))
+    return Known(
+        device=settings.device,
+        identified=True,
+        camera=settings.camera,
+        qrng=settings.qrng,
+        capture=settings.capture,
+        relay=settings.relay,
+        switch=settings.switch,
+        mqtt=settings.mqtt,
+    )
+
+
+def _rest_of(path: Path, fault: Fault) -> Known:
+    sections, base = _sections(path), path.absolute().parent
+    camera: CameraSettings | None = _converted(sections.get("camera"), CameraSettings)  # type: ignore[arg-type]  # a union
+    qrng: QrngSettings | None = _converted(sections.get("qrng"), QrngSettings)  # type: ignore[arg-type]  # a union
+    device = _usable(sections, "device", DeviceSettings, DeviceSettings(id=UNKNOWN))
+    return Known(
+        device=absolute(device, base, "key", "public_key"),
+        identified=device.id != UNKNOWN,
+        camera=camera,
+        qrng=absolute_source(qrng or DiscoverSettings(), base),
+        capture=absolute(_usable(sections, "capture", CaptureSettings, CaptureSettings()), base, "state"),
+        relay=absolute(_usable(sections, "relay", RelaySettings, RelaySettings()), base, "socket", "state"),
+        switch=absolute(_usable(sections, "switch", SwitchSettings, SwitchSettings()), base, "file"),
+        mqtt=absolute(
+            _usable(sections, "mqtt", MqttSettings, MqttSettings()),
+            base,
+            *("collector_key", "password_file", "ca_file", "certificate_file", "key_file"),
+        ),
+        faults=(fault,),
+    )
+
+
+def _sections(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _usable(sections: dict[str, Any], name: str, kind: type[S], default: S) -> S:
+    """One section without the keys that do not fit; the default where it does not fit without them either."""
+    section = sections.get(name, {})
+    keys = dict(section) if isinstance(section, dict) else {}
+    for _ in range(_MOST_FAULTS):
+        try:
+            return msgspec.convert(keys, kind)
+        except msgspec.ValidationError as error:
+            wrong = re.search(r"unknown field `(.+?)`|at `\$\.([^.`\[]+)", str(error))
+            if wrong is None or keys.pop(wrong[1] or wrong[2], None) is None:
+                return default
+    return default
+
+
+def _converted(section: Any, kind: type[S]) -> S | None:
+    try:
+        return msgspec.convert(section, kind)
+    except msgspec.ValidationError:
+        return None
