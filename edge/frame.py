@@ -52,7 +52,7 @@ class Frame:
 
     @property
     def plane(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        """The pixels (height, width), for edge/privacy and edge/aim alone. Raises SecretError when the frame is empty."""
+        """The pixels (height, width), for edge/privacy and edge/aim. Raises SecretError when the frame is empty."""
         if self._filled < 1:
             raise SecretError(Reason.FRAME, "the frame is empty", "fill it first")
         return self._plane
