@@ -1,6 +1,8 @@
 """From settings to a running relay."""
 
+import os
 import threading
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from edge.relay.outbox import Bounds
 from edge.relay.service import Relay, RelayOptions
 from edge.relay.watch import watch_options
 from wire.keys import read_public_key
+from wire.service.attendance import Attendance
 
 
 def run_relay(settings: Settings, *, stop: threading.Event) -> None:
@@ -20,7 +23,7 @@ def run_relay(settings: Settings, *, stop: threading.Event) -> None:
         SpeckledError: with the reason, the remedy and the exit status.
     """
     state = state_folder(settings.relay.state, "[relay]")
-    Relay(
+    relay = Relay(
         RelayOptions(
             device=settings.device.id,
             root=settings.mqtt.root,
@@ -35,4 +38,6 @@ def run_relay(settings: Settings, *, stop: threading.Event) -> None:
             bounds=Bounds(size=settings.relay.outbox_mb * 2**20, age=settings.relay.outbox_days * 86400.0),
             watch=watch_options(settings, state),
         )
-    ).run(stop)
+    )
+    with Attendance(os.environ, clock=time.monotonic) as attendance:
+        relay.run(stop, attendance)

@@ -29,6 +29,7 @@ from wire.errors import WireError
 from wire.events import NOT_SENT, Connected, Disconnected, Event, Message, Published, Refused, Subscribed, Will
 from wire.options import BrokerOptions
 from wire.schema import CaptureReport, Health, State
+from wire.service.attendance import Attendance
 from wire.settings import SettingsError
 from wire.topics import QOS, RETAIN, Kind, Topics
 
@@ -119,8 +120,10 @@ class Relay:
         self._receive_maximum = 0
         self._next_health = 0.0
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event, attendance: Attendance) -> None:
         """Take, keep and deliver until `stop` is set. What is not acknowledged by then stays in the outbox.
+
+        `attendance` hears of each turn of the loop.
 
         Raises:
             BrokerRefused: the broker turned this device away before it had ever let it in.
@@ -138,10 +141,18 @@ class Relay:
                 self._miss_birth()
                 self._keep()
                 self._watch.serve(self.health, self._word)
+                attendance.turn(self._status)
                 if not self._broker.alive():
                     raise RelayError(Reason.BROKER_UNREACHABLE, "the network thread has died", "restart; report this")
         finally:
             self._end()
+
+    def _status(self) -> str:
+        counts = self._outbox.counters()
+        where = "connected" if self._delivery.open else "no broker"
+        done = f"{counts['acknowledged']} of {counts['accepted']} acknowledged"
+        evicted = sum(count for name, count in counts.items() if name.startswith("evicted:"))
+        return f"{where}; {self._delivery.waiting} wait, {done}, {evicted} evicted"
 
     def _look_for_strangers(self) -> None:
         """Settings may have changed since an observation was accepted; no collector would ever take it then."""

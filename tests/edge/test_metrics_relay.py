@@ -24,6 +24,7 @@ from edge.sections import HomeAssistantSettings, MetricsSettings
 from wire.broker import Broker
 from wire.events import Connected, Disconnected, Message, Published
 from wire.options import BrokerOptions
+from wire.service.attendance import Attendance
 from wire.topics import Topics
 
 EPOCH = bytes(16)
@@ -65,7 +66,7 @@ class Running:
         self.link = CaptureLink(tmp_path / "s")
         self.relay = Relay(options, clock=clock, jitter=lambda: 0.0)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self.relay.run, args=(self._stop,))
+        self._thread = threading.Thread(target=self.relay.run, args=(self._stop, Attendance({}, clock=time.monotonic)))
         self._thread.start()
 
     def __enter__(self):
@@ -151,7 +152,7 @@ def test_a_relay_whose_port_is_taken_works_without_figures(tmp_path, caplog):
         )
         stop = threading.Event()
         stop.set()
-        Relay(options).run(stop)
+        Relay(options).run(stop, Attendance({}, clock=time.monotonic))
     assert sum("no figures on" in record.message for record in caplog.records) == 1
 
 

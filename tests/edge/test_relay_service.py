@@ -27,6 +27,7 @@ from wire.events import Message, Subscribed
 from wire.exit import Exit
 from wire.options import BrokerOptions
 from wire.schema import MAX_MESSAGE, Acknowledgement, Observation, State
+from wire.service.attendance import Attendance
 from wire.topics import QOS, RETAIN, Topics, parse
 
 pytestmark = pytest.mark.broker
@@ -75,7 +76,7 @@ class Running:
 
     def _run(self):
         try:
-            self.relay.run(self._stop)
+            self.relay.run(self._stop, Attendance({}, clock=time.monotonic))
         except Exception as error:
             self.error = error
 
