@@ -78,7 +78,7 @@ class Books:
     _ledger: tuple[int, bytes] = (0, bytes(32))
     _releases: set[Place] = field(default_factory=set)
     _accepted: set[str] = field(default_factory=set)
-    _base: int = 0
+    _base: int | None = 0
     _since: set[Place] = field(default_factory=set)
     _digests: set[str] = field(default_factory=set)
 
@@ -183,6 +183,8 @@ class Books:
         self._digests.add(digest)
 
     def _count(self, counters: dict[str, int]) -> None:
+        if self._base is None:
+            self._base = counters.get("accepted", 0) - len(self._since)
         accepted = counters.get("accepted", 0) - self._base
         if accepted != len(self._since):
             raise Violation(f"the relay counts {accepted} accepted, and {len(self._since)} are or were in its outbox")
@@ -192,17 +194,9 @@ class Books:
         if bad := {"refused:equivocation", "forked"} & set(self.refused) - self.explained:
             raise Violation(f"the relay counts {', '.join(sorted(bad))}")
 
-    def new_outbox(self, *, set_aside: bool) -> None:
-        """The outbox's file is another one from now on: count anew from what is in it. No relay runs."""
-        self._since, self.freed, self._freed_rows, self._base = set(), set(), 0, 0
-        self.waiting = set()
-        if set_aside:
-            return
-        with reading(self.outbox) as database:
-            accepted = database.execute("SELECT value FROM counter WHERE name = 'accepted'").fetchone()
-            places = database.execute("SELECT epoch, position FROM observation UNION SELECT epoch, position FROM freed")
-            held = len(places.fetchall())
-        self._base = (accepted[0] if accepted else 0) - held
+    def new_outbox(self) -> None:
+        """The outbox's file is another one from now on: count anew from what is in it."""
+        self._since, self.freed, self._freed_rows, self._base, self.waiting = set(), set(), 0, None, set()
         self.read_outbox()
 
     def read_store(self) -> None:

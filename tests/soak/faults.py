@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.errors import Reason
+from soak.books import Violation
 from soak.child import CAMERA_FAULTS, CHIP_FAULTS
 from soak.life import Life
 from soak.points import POINTS
@@ -308,7 +309,7 @@ def old_outbox(life: Life) -> bool:
     life.books.read_outbox()
     before = set(life.books.waiting)
     put_back(copy, life.site.device / "relay")
-    life.books.new_outbox(set_aside=False)
+    life.books.new_outbox()
     _destroyed(life, before - life.books.waiting, "outbox put back")
     life.release("relay")
     return True
@@ -374,7 +375,7 @@ def _newly_committed(life: Life) -> set[tuple[str, int]]:
 
 
 def spoil_the_outbox(life: Life) -> bool:
-    """Bytes of the outbox are overwritten, or its end is lost. What it held is destroyed where it is set aside."""
+    """Bytes of the outbox are overwritten, or its end is lost. What could not be read any more is destroyed."""
     life.until(life.running, "a process did not stay up")
     life.note("the outbox is damaged")
     life.hold("relay")
@@ -382,9 +383,9 @@ def spoil_the_outbox(life: Life) -> bool:
     life.books.read_outbox()
     waiting = set(life.books.waiting)
     outbox = life.books.outbox
-    aside = len(list(outbox.parent.glob("outbox.sqlite.corrupt-*[0-9]")))
-    whole = life.pick.random() < 0.5
-    if whole:  # also what would have replaced the damaged pages
+    aside = _set_aside(outbox)
+    bare = life.pick.random() < 0.5
+    if bare:  # also what would have replaced the damaged pages
         outbox.with_name(outbox.name + "-wal").unlink(missing_ok=True)
     data = bytearray(outbox.read_bytes())
     how = life.pick.choice(("header", "page", "end"))
@@ -397,15 +398,18 @@ def spoil_the_outbox(life: Life) -> bool:
     (life.site.device / "relay.sock").unlink(missing_ok=True)
     life.release("relay")
     life.until(life.site.relay_listens, "the relay did not start with a damaged outbox")
-    if len(list(outbox.parent.glob("outbox.sqlite.corrupt-*[0-9]"))) > aside:
-        life.books.new_outbox(set_aside=True)
-        _destroyed(life, waiting, "outbox damaged")
-    elif whole:  # without its log the database may be an older one, and whole
-        life.books.new_outbox(set_aside=False)
-        _destroyed(life, waiting - life.books.waiting - life.books.freed, "outbox without its log")
-    else:
-        life.note("the damage was of no consequence")
+    life.books.new_outbox()
+    lost = waiting - life.books.waiting - life.books.freed
+    if lost and not bare and _set_aside(outbox) == aside:
+        raise Violation(f"{len(lost)} observations were in a damaged outbox that was not set aside")
+    _destroyed(life, lost, "outbox damaged")
     return True
+
+
+def _set_aside(outbox: Path) -> int:
+    """The number of the last damaged file that was set aside."""
+    found = outbox.parent.glob(f"{outbox.name}.corrupt-*[0-9]")
+    return max((int(path.name.rpartition("-")[2]) for path in found), default=0)
 
 
 def _destroyed(life: Life, places: set[tuple[str, int]], why: str) -> None:
