@@ -26,8 +26,10 @@ from edge.pace import Pace
 from edge.privacy.ledger import Ledger
 from edge.promise import plan_of
 from edge.relay.link import CaptureLink
+from edge.relay.troubles import Troubles
 from edge.releases import ReleaseStore
 from edge.report import Health, Reporter
+from edge.spool import Spool
 from edge.stopping import StoppableQrng, Stopping
 from edge.supervision import Supervision
 from edge.switch.make import make_switch
@@ -79,14 +81,14 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
         camera = make_camera(settings.camera, stop.is_set)
         pool = _make_pool(settings, Latch(state / "entropy-failed"), stop, progress)
         history = CollectorHistory(CaptureLink(Path(settings.relay.socket)))
-        courier = Courier(history.send)
+        courier = Courier(history.send, Spool(state / "spool"), troubles=Troubles(time.monotonic, "speckled.capture"))
         reporter = Reporter(
             CaptureLink(Path(settings.relay.socket)).send,
             key=key,
             topics=topics,
             attestation=gather(configuration, exposure=EXPOSURE_FILE),
             entropy=lambda: HEALTH[pool.state],
-            counts=lambda: (0, courier.dropped, 0),
+            counts=courier.counts,
             wall_ms=_wall_ms,
         )
         supervision = Supervision(make_switch(settings.switch), progress, notifier, reporter)
@@ -185,7 +187,7 @@ def _protect_memory(settings: Settings) -> None:
 def _deliver_the_rest(courier: Courier) -> None:
     left = courier.stop(DELIVERY_PATIENCE)
     if left:
-        log.error("%d observations were not accepted by the relay and are lost; their charges stand", left)
+        log.error("%d observations found no room on the disk and are lost; their charges stand", left)
 
 
 def _wall_ms() -> int:

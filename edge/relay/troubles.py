@@ -1,8 +1,6 @@
 import logging
 from collections.abc import Callable
 
-log = logging.getLogger("speckled.relay")
-
 QUIET = 600.0
 """Seconds for which a trouble that has been said, and goes on, is not said again."""
 TEXTS = 16
@@ -12,8 +10,10 @@ TEXTS = 16
 class Troubles:
     """Says each trouble once, and again only when it has gone on for QUIET seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], log: str = "speckled.relay") -> None:
+        """`clock`: seconds that only grow. log: the name under which it is said."""
         self._clock = clock
+        self._log = logging.getLogger(log)
         self._said: dict[str, dict[str, float]] = {}
 
     def say(self, subject: str, text: str) -> None:
@@ -23,7 +23,7 @@ class Troubles:
         if (known and now - said[text] < QUIET) or (not known and len(said) >= TEXTS):
             return
         said[text] = now
-        log.error("%s", text)
+        self._log.error("%s", text)
 
     def over(self, subject: str) -> None:
         """The subject is in order again."""
