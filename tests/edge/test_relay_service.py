@@ -395,19 +395,20 @@ def test_a_full_disk_asks_capture_to_keep_it_until_there_is_room(tmp_path, mosqu
 
 
 PROGRAM = """
-import sys, threading
+import sys, threading, time
 from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge.relay.deliver import Patience
 from edge.relay.service import Relay, RelayOptions
 from wire.options import BrokerOptions
+from wire.service.attendance import Attendance
 here, port = Path(sys.argv[1]), int(sys.argv[2])
 key = lambda byte: Ed25519PrivateKey.from_private_bytes(bytes([byte] * 32)).public_key()
 Relay(RelayOptions(
     device="cam", root="speckled", socket=here / "s", outbox=here / "outbox.sqlite", device_key=key(0),
     collector_key=key(1), broker=BrokerOptions(port=port), software="speckled test", health_seconds=0.2,
     patience=Patience(first=0.3),
-)).run(threading.Event())
+)).run(threading.Event(), Attendance({}, clock=time.monotonic))
 """
 
 
