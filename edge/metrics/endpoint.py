@@ -20,7 +20,14 @@ DEADLINE = 5.0
 """Seconds that one connection may take as a whole."""
 FRESH = 1.0
 """Seconds for which a text is given out again: the figures come from the outbox's database."""
-_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 431: "Too Large"}
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    431: "Too Large",
+    503: "Unavailable",
+}
 
 
 @dataclass(slots=True, eq=False)
@@ -60,8 +67,8 @@ class Endpoint:
         """Where it listens."""
         return int(self._listener.getsockname()[1])
 
-    def serve(self, text: Callable[[], str]) -> None:
-        """Do what is due. `text` gives the figures, and is called at most once in FRESH seconds."""
+    def serve(self, text: Callable[[], str | None]) -> None:
+        """Do what is due. `text` gives the figures, at most once in FRESH seconds; None: not now, which is said."""
         for key, _ in self._selector.select(0):
             if key.fileobj is self._listener:
                 self._welcome()
@@ -89,7 +96,7 @@ class Endpoint:
         self._peers[connection.fileno()] = _Peer(connection, self._clock() + DEADLINE)
         self._selector.register(connection, selectors.EVENT_READ)
 
-    def _attend(self, peer: _Peer, text: Callable[[], str]) -> None:
+    def _attend(self, peer: _Peer, text: Callable[[], str | None]) -> None:
         try:
             if not peer.left:
                 self._hear(peer, text)
@@ -100,7 +107,7 @@ class Endpoint:
         except OSError:
             self._drop(peer)
 
-    def _hear(self, peer: _Peer, text: Callable[[], str]) -> None:
+    def _hear(self, peer: _Peer, text: Callable[[], str | None]) -> None:
         """Read a request. After the answer what still comes is thrown away: a reset could overtake the answer."""
         data = peer.socket.recv(MAX_REQUEST)
         if not data:
@@ -109,9 +116,8 @@ class Endpoint:
             peer.heard += data
             head, end, _ = peer.heard.partition(b"\r\n\r\n")
             if end or len(peer.heard) >= MAX_REQUEST:
-                status = _status(head) if end else 431
                 peer.heard, peer.answered = b"", True
-                peer.left = _answer(status, self._figures(text) if status == 200 else b"", whole=head[:5] != b"HEAD ")
+                peer.left = self._reply(head, _status(head) if end else 431, text)
                 self._selector.modify(peer.socket, selectors.EVENT_WRITE)
 
     def _tell(self, peer: _Peer) -> None:
@@ -120,11 +126,13 @@ class Endpoint:
             peer.socket.shutdown(socket.SHUT_WR)
             self._selector.modify(peer.socket, selectors.EVENT_READ)
 
-    def _figures(self, text: Callable[[], str]) -> bytes:
+    def _reply(self, head: bytes, status: int, text: Callable[[], str | None]) -> bytes:
         now = self._clock()
-        if self._text is None or now - self._text[0] >= FRESH:
-            self._text = now, text().encode()
-        return self._text[1]
+        if status == 200 and (self._text is None or now - self._text[0] >= FRESH):
+            fresh = text()
+            self._text = None if fresh is None else (now, fresh.encode())
+        figures = self._text[1] if self._text else b""
+        return _answer(status if status != 200 or self._text else 503, figures, whole=head[:5] != b"HEAD ")
 
     def _drop(self, peer: _Peer) -> None:
         del self._peers[peer.socket.fileno()]

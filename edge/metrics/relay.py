@@ -5,9 +5,14 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from edge.metrics.exposition import Family, Metric, each, one, one_of, render
+from edge.relay.guard import GuardReason
+from edge.relay.outbox import CAUSES
+from wire.errors import WireReason
 from wire.schema import CaptureReport, Health
 
 STATES: tuple[str, ...] = get_args(CaptureReport.__annotations__["state"])
+REASONS = (*WireReason, *GuardReason, "equivocation")
+"""Every word that the guard has: a counter that is there from the beginning shows its first step."""
 ENTROPY: tuple[str, ...] = get_args(CaptureReport.__annotations__["entropy"])
 
 BUILD = Metric("speckled_relay_build_info", "gauge", "1, with the version of the program as a label.")
@@ -63,9 +68,13 @@ SINCE_BROKER = Metric(
 CONNECTIONS = Metric(
     "speckled_broker_connections_total", "counter", "Connections to the broker since the relay started."
 )
-OUTBOX = Metric("speckled_outbox_bytes", "gauge", "Size of the outbox's file and its log on the disk.")
+OUTBOX = Metric("speckled_outbox_bytes", "gauge", "Bytes of the outbox's file that hold something.")
 LIMIT = Metric("speckled_outbox_limit_bytes", "gauge", "Size that the outbox is kept below.")
-OLDEST = Metric("speckled_outbox_oldest_seconds", "gauge", "Age of the oldest observation that waits; 0 for none.")
+OLDEST = Metric(
+    "speckled_outbox_oldest_seconds",
+    "gauge",
+    "Seconds that relays ran while the oldest observation waited; 0 for none.",
+)
 CERTIFICATE = Metric(
     "speckled_certificate_expiry_timestamp_seconds", "gauge", "Unix time when the client certificate expires."
 )
@@ -117,10 +126,10 @@ def relay_families(figures: RelayFigures) -> list[Family]:
         one(SENT, health.sent),
         one(ACKNOWLEDGED, health.acknowledged),
         one(WAITING, health.waiting),
-        each(EVICTED, "cause", health.evicted),
+        each(EVICTED, "cause", dict.fromkeys(CAUSES, 0) | health.evicted),
         one(LOST, health.lost),
         one(SET_ASIDE, health.set_aside),
-        each(REFUSED, "reason", health.refused),
+        each(REFUSED, "reason", dict.fromkeys(REASONS, 0) | health.refused),
         one(FORKED, health.forked),
         one(EPSILON, health.epsilon),
         one(CAPTURE, health.capture),

@@ -200,6 +200,11 @@ class Outbox:
         with self._errors():
             return account.drawn_up(self._database, self.counters(), waiting=self._held)
 
+    def fill(self) -> tuple[int, int]:
+        """Bytes of the file that hold something, and seconds that relays ran while the oldest waited."""
+        with self._errors():
+            return rows.fill(self._database, self._lived())
+
     def tick(self) -> None:
         """Once in a while, what is too old goes, and the reserve is taken again.
 

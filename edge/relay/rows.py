@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edge.relay.database import used
 from edge.relay.heard import Heard
 from wire.schema import Acknowledgement
 
@@ -78,6 +79,12 @@ def free(database: sqlite3.Connection, word: Acknowledgement) -> list[int]:
             break
     take_out(database, rows)
     return rows
+
+
+def fill(database: sqlite3.Connection, lived: int) -> tuple[int, int]:
+    """Bytes of the file that hold something, and seconds for which the oldest row has waited; 0 without one."""
+    born = database.execute("SELECT born FROM observation ORDER BY id LIMIT 1").fetchone()
+    return used(database), lived - born[0] if born else 0
 
 
 def oldest(database: sqlite3.Connection, *, born_before: int | None = None, limit: int = 1) -> list[int]:

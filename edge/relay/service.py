@@ -140,7 +140,7 @@ class Relay:
                     self._note(event)
                 self._miss_birth()
                 self._keep()
-                self._watch.serve(self.health, self._word)
+                self._watch.serve(self.health, self._word, self._outbox.fill)
                 attendance.turn(self._status)
                 if not self._broker.alive():
                     raise RelayError(Reason.BROKER_UNREACHABLE, "the network thread has died", "restart; report this")
@@ -396,7 +396,6 @@ class Relay:
             self._options.watch,
             topics=self._topics,
             software=self._options.software,
-            outbox=self._options.outbox,
             clock=self._clock,
             publish=lambda topic, payload: self._broker.publish(topic, payload, qos=1, retain=True),
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from cryptography import x509
 
 from edge.config import LARGEST, Settings
+from edge.errors import RelayError
 from edge.home_assistant.publisher import Announcement, Publisher
 from edge.metrics.endpoint import open_endpoint
 from edge.metrics.relay import RelayFigures, relay_text
@@ -24,7 +25,7 @@ class WatchOptions:
     """Who may watch, and what the relay is told for them alone.
 
     windows: seconds of a window by level. epsilon: of the privacy unit over all levels. outbox_limit: bytes.
-    certificate: the relay's own, in PEM. oldest: gives the age in seconds of the oldest observation that waits.
+    certificate: the relay's own, in PEM.
     """
 
     metrics: MetricsSettings = OFF
@@ -44,14 +45,12 @@ class Watch:
         *,
         topics: Topics,
         software: str,
-        outbox: Path,
         clock: Callable[[], float],
         publish: Callable[[str, bytes], int],
     ) -> None:
-        """`publish` sends a retained message with QoS 1 and gives its number. outbox: the database file."""
+        """`publish` sends a retained message with QoS 1 and gives its number."""
         self._options = options
         self._software = software
-        self._outbox = outbox
         self._clock = clock
         self._endpoint = open_endpoint(options.metrics.host, options.metrics.port, clock)
         announced = options.home_assistant
@@ -84,12 +83,24 @@ class Watch:
             case _:
                 pass
 
-    def serve(self, health: Callable[[], Health], word: CaptureReport | None, oldest: float | None = None) -> None:
-        """Answer who has asked. `health` is called when somebody has."""
-        if self._endpoint:
-            self._endpoint.serve(lambda: relay_text(self.figures(health(), word, oldest)))
+    def serve(
+        self, health: Callable[[], Health], word: CaptureReport | None, fill: Callable[[], tuple[int, int]]
+    ) -> None:
+        """Answer who has asked. `health` and `fill` are called when somebody has.
 
-    def figures(self, health: Health, word: CaptureReport | None, oldest: float | None = None) -> RelayFigures:
+        fill: bytes that the outbox holds, and seconds that the oldest in it has waited.
+        """
+
+        def text() -> str | None:
+            try:
+                return relay_text(self.figures(health(), word, fill()))
+            except RelayError:  # delivery meets the same trouble, and knows what to do
+                return None
+
+        if self._endpoint:
+            self._endpoint.serve(text)
+
+    def figures(self, health: Health, word: CaptureReport | None, fill: tuple[int, int]) -> RelayFigures:
         """This moment."""
         now = self._clock()
         return RelayFigures(
@@ -99,9 +110,9 @@ class Watch:
             since_accepted=now - self._accepted_at,
             absent=0.0 if self._connected else max(now - self._apart_since, 1e-3),
             connections=self._connections,
-            outbox_bytes=_size(self._outbox),
+            outbox_bytes=fill[0],
             outbox_limit=self._options.outbox_limit,
-            oldest=oldest,
+            oldest=fill[1],
             certificate_expiry=_expiry(self._options.certificate),
             windows=self._options.windows,
         )
@@ -126,15 +137,6 @@ def watch_options(settings: Settings, state: Path) -> WatchOptions:
         outbox_limit=settings.relay.outbox_mb * 2**20,
         certificate=Path(certificate) if certificate else None,
     )
-
-
-def _size(outbox: Path) -> int | None:
-    """Bytes of the database with its write-ahead log."""
-    files = (outbox, outbox.with_name(f"{outbox.name}-wal"))
-    try:
-        return sum(file.stat().st_size for file in files if file.exists())
-    except OSError:
-        return None
 
 
 def _expiry(certificate: Path | None) -> float | None:

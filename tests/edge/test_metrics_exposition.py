@@ -116,6 +116,13 @@ def test_a_state_is_one_sample_for_each_state_there_is():
     assert sum(int(line[-1]) for line in lines) == 1
 
 
+def test_counters_by_cause_are_there_before_their_first_step():
+    text = relay_text(RELAY)
+    assert 'speckled_observations_evicted_total{cause="size"} 0' in text
+    assert 'speckled_observations_refused_total{reason="equivocation"} 0' in text
+    assert 'speckled_observations_refused_total{reason="signature"} 2' in text
+
+
 @pytest.mark.parametrize(
     ("families", "metrics"),
     [(relay_families(RELAY), RELAY_METRICS), (capture_families(CAPTURE), CAPTURE_METRICS)],

@@ -1,6 +1,7 @@
 """The relay as those see it who watch it: over HTTP, and through Home Assistant's message."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -16,14 +17,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 from factories import make_observation, make_report
 
+from edge.errors import Reason, RelayError
 from edge.home_assistant.publisher import Announcement
 from edge.relay.link import CaptureLink
+from edge.relay.outbox import Outbox
 from edge.relay.service import Relay, RelayOptions
 from edge.relay.watch import Watch, WatchOptions, watch_options
 from edge.sections import HomeAssistantSettings, MetricsSettings
 from wire.broker import Broker
 from wire.events import Connected, Disconnected, Message, Published
 from wire.options import BrokerOptions
+from wire.schema import Health
 from wire.service.attendance import Attendance
 from wire.topics import Topics
 
@@ -32,6 +36,22 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 COLLECTOR = Ed25519PrivateKey.from_private_bytes(bytes([1] * 32))
 TOPICS = Topics("speckled", "cam")
 HERE = "127.0.0.1"
+HEALTH = Health(
+    session="a",
+    made=None,
+    dropped=None,
+    spooled=None,
+    accepted=0,
+    sent=0,
+    acknowledged=0,
+    waiting=0,
+    evicted={},
+    lost=0,
+    set_aside=0,
+    refused={},
+    forked=0,
+    capture=False,
+)
 DISCOVERY = "homeassistant/device/cam/config"
 
 
@@ -168,7 +188,6 @@ def watch(tmp_path, clock, **options):
         WatchOptions(**options),
         topics=TOPICS,
         software="speckled test",
-        outbox=tmp_path / "outbox.sqlite",
         clock=clock,
         publish=lambda topic, payload: 1,
     )
@@ -178,36 +197,64 @@ def test_seconds_without_a_broker_are_counted_from_the_last_connection(tmp_path)
     clock = Clock()
     watched = watch(tmp_path, clock)
     clock.now += 5
-    assert watched.figures(None, None).absent == 5
+    assert watched.figures(HEALTH, None, (0, 0)).absent == 5
     watched.note(Connected(session_present=False, receive_maximum=20))
     clock.now += 5
-    assert watched.figures(None, None).absent == 0
+    assert watched.figures(HEALTH, None, (0, 0)).absent == 0
     watched.note(Disconnected("gone"))
     clock.now += 3
     watched.note(Disconnected("still gone"))
     clock.now += 4
-    assert watched.figures(None, None).absent == 7
+    assert watched.figures(HEALTH, None, (0, 0)).absent == 7
     watched.note(Connected(session_present=False, receive_maximum=20))
-    assert watched.figures(None, None).connections == 2
+    assert watched.figures(HEALTH, None, (0, 0)).connections == 2
 
 
 def test_seconds_since_an_observation_begin_with_the_relay(tmp_path):
     clock = Clock()
     watched = watch(tmp_path, clock)
     clock.now += 60
-    assert watched.figures(None, None).since_accepted == 60
+    assert watched.figures(HEALTH, None, (0, 0)).since_accepted == 60
     watched.accepted()
     clock.now += 2
-    assert watched.figures(None, None).since_accepted == 2
+    assert watched.figures(HEALTH, None, (0, 0)).since_accepted == 2
 
 
-def test_the_outbox_is_as_large_as_its_file_and_its_log(tmp_path):
-    watched = watch(tmp_path, Clock(), outbox_limit=100)
-    assert watched.figures(None, None).outbox_bytes == 0
-    (tmp_path / "outbox.sqlite").write_bytes(bytes(10))
-    (tmp_path / "outbox.sqlite-wal").write_bytes(bytes(5))
-    assert watched.figures(None, None).outbox_bytes == 15
-    assert watched.figures(None, None).outbox_limit == 100
+def test_figures_that_cannot_be_had_now_are_answered_with_503_and_end_nothing(tmp_path, monkeypatch):
+    with Running(tmp_path) as running:
+        running.link.send(make_observation("cam", 1, EPOCH, KEY, keypoints=3)[1])
+        trouble = RelayError(Reason.OUTBOX, "unreadable", "look at it")
+        with monkeypatch.context() as broken:
+            broken.setattr(Outbox, "fill", lambda _: (_ for _ in ()).throw(trouble))
+            with pytest.raises(HTTPError) as refused:
+                running.text()
+        refused.value.close()
+        assert refused.value.code == 503
+        assert running.figure("speckled_observations_waiting") == 1
+
+
+def test_the_fill_of_the_outbox_is_what_it_holds_and_how_long_the_oldest_has_waited(tmp_path):
+    clock = Clock()
+    outbox = Outbox(tmp_path / "outbox.sqlite", clock=clock)
+    empty, none = outbox.fill()
+    for position in range(1, 30):
+        _, envelope = make_observation("cam", position, EPOCH, KEY, keypoints=100)
+        outbox.put(EPOCH, position, envelope)
+        clock.now += 10
+    held, oldest = outbox.fill()
+    outbox.close()
+    assert none == 0
+    assert oldest == 290
+    assert held - empty > 29 * len(envelope)
+
+
+def test_the_fill_and_its_limit_are_among_the_figures(tmp_path):
+    with Running(tmp_path, outbox_limit=1000) as running:
+        running.link.send(make_observation("cam", 1, EPOCH, KEY, keypoints=3)[1])
+        text = running.text()
+    assert "speckled_outbox_limit_bytes 1000\n" in text
+    assert "speckled_outbox_oldest_seconds 0\n" in text
+    assert int(re.search(r"^speckled_outbox_bytes (\d+)$", text, re.MULTILINE)[1]) > 4096
 
 
 def certificate(path, end):
@@ -219,17 +266,17 @@ def certificate(path, end):
 def test_the_end_of_the_certificate_is_read_anew_when_it_was_renewed(tmp_path):
     path = tmp_path / "device.crt"
     watched = watch(tmp_path, Clock(), certificate=path)
-    assert watched.figures(None, None).certificate_expiry is None
+    assert watched.figures(HEALTH, None, (0, 0)).certificate_expiry is None
     for year in (2031, 2032):
         end = datetime(year, 1, 1, tzinfo=UTC)
         certificate(path, end)
-        assert watched.figures(None, None).certificate_expiry == end.timestamp()
+        assert watched.figures(HEALTH, None, (0, 0)).certificate_expiry == end.timestamp()
     path.write_bytes(b"no certificate")
-    assert watched.figures(None, None).certificate_expiry is None
+    assert watched.figures(HEALTH, None, (0, 0)).certificate_expiry is None
 
 
 def test_who_has_no_certificate_shows_no_end_of_one(tmp_path):
-    assert watch(tmp_path, Clock()).figures(None, None).certificate_expiry is None
+    assert watch(tmp_path, Clock()).figures(HEALTH, None, (0, 0)).certificate_expiry is None
 
 
 def settings(tmp_path, more=""):
