@@ -19,8 +19,8 @@ def carry_out(plan: Plan, root: Path) -> list[str]:
     for drop in plan.drops:
         remove_file(root / drop.path)
         told.append(f"removed {root / drop.path}")
-    text = manifest_text(plan.manifest)
-    if read(root / MANIFEST) != text:
+    text, before = manifest_text(plan.manifest), read(root / MANIFEST)
+    if before != text and (before is not None or plan.manifest):
         put(root / MANIFEST, text)
     return told
 
