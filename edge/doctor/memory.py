@@ -40,7 +40,7 @@ def swap(device: Device) -> Outcome:
     behind = [
         f"{name} writes back to {disk}"
         for name in names
-        if (disk := zram_backing(tree, name.rpartition("/")[2])) and "zram" in name
+        if "zram" in name and (disk := zram_backing(tree, name.rpartition("/")[2]))
     ]
     found = "; ".join(behind) or ", ".join(names) or "/proc/swaps cannot be read"
     remedy = (
