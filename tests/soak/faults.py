@@ -179,10 +179,12 @@ def clock_forward(life: Life) -> bool:
 def clock_back(life: Life) -> bool:
     """The wall clock jumps back: a little is borne, more stops all charges until somebody sets it."""
     by = life.pick.choice((500, 4_000, 60_000, HOUR_MS))
-    life.note(f"clock {by} ms back")
     life.newest_clock = max(life.newest_clock, life.site.world.clock_ms)
     process = life.site.processes["capture"]
+    charged = _entries(life)
+    life.until(lambda: _entries(life) > charged + 1, "nothing was charged")  # the ledger has seen this clock
     life.until(lambda: process.pid is not None, "capture did not start")
+    life.note(f"clock {by} ms back")
     life.standing["capture"].add(Exit.RETRY)
     life.allow("capture", Exit.RETRY)
     before = process.starts
@@ -197,6 +199,10 @@ def clock_back(life: Life) -> bool:
     life.site.world.clock_ms = max(life.newest_clock, life.site.world.clock_ms)
     life.standing["capture"].discard(Exit.RETRY)
     return True
+
+
+def _entries(life: Life) -> int:
+    return life.books.ledger.read_bytes().count(b"\n")
 
 
 def break_the_camera(life: Life) -> bool:
