@@ -168,6 +168,10 @@ def run(paint: Painter, frames: int, folder: Path, tau: int | None = None) -> Ru
     calls: list[str] = []
     stop = threading.Event()
     switch = make_switch(SwitchSettings(file=str(folder / "off")))
+
+    def told(figures: object) -> None:
+        calls.append(f"figures: {figures}")
+
     camera, outgoing = _Painted(paint, frames, stop, calls), _Outgoing(calls)
     promised = plan(tau)
     ledger = Ledger(
@@ -194,7 +198,7 @@ def run(paint: Painter, frames: int, folder: Path, tau: int | None = None) -> Ru
                 pace=Pace(Fraction(10**9), time.monotonic_ns, resumed=False),
                 wall_ms=lambda: NOW_MS,
                 fuse=1,
-                supervision=Supervision(switch, Progress(), _Status(calls), _Said(calls)),
+                supervision=Supervision(switch, Progress(), _Status(calls), _Said(calls), told),
             ).run(stop)
         finally:
             ledger.close()

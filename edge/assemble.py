@@ -4,12 +4,14 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
 
 from drivers.camera.base import Camera, CameraIdentity
 from drivers.errors import DriverError
+from drivers.qrng.base import Qrng
 from edge.attest.exposure import EXPOSURE_FILE
 from edge.attest.gather import gather
 from edge.capture import Capture, Origin
@@ -19,6 +21,7 @@ from edge.devices import commissioned_credit, make_camera, make_qrng
 from edge.entropy import EntropyPool, Latch, State
 from edge.errors import CameraUnavailable, ConfigError, Reason
 from edge.features.nested import Nest
+from edge.figures import figures_sink
 from edge.folders import state_folder
 from edge.history import CollectorHistory
 from edge.memory import MemoryNotLockable, lock_memory
@@ -79,9 +82,16 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
     progress, notifier = Progress(), Notifier()
     with suppress(Stopping), ExitStack() as stack:
         camera = make_camera(settings.camera, stop.is_set)
-        pool = _make_pool(settings, Latch(state / "entropy-failed"), stop, progress)
+        sources = [
+            StoppableQrng(make_qrng(source), stop, progress) for source in (settings.qrng, *settings.entropy.partners)
+        ]
+        pool = _make_pool(settings, Latch(state / "entropy-failed"), sources)
         history = CollectorHistory(CaptureLink(Path(settings.relay.socket)))
-        courier = Courier(history.send, Spool(state / "spool"), troubles=Troubles(time.monotonic, "speckled.capture"))
+        courier = Courier(
+            _step_by_step(history.send, progress),
+            Spool(state / "spool"),
+            troubles=Troubles(time.monotonic, "speckled.capture"),
+        )
         reporter = Reporter(
             CaptureLink(Path(settings.relay.socket)).send,
             key=key,
@@ -91,8 +101,9 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             counts=courier.counts,
             wall_ms=_wall_ms,
         )
-        supervision = Supervision(make_switch(settings.switch), progress, notifier, reporter)
         watchdog = Watchdog(notifier, progress, watchdog_seconds(os.environ))
+        figures = figures_sink(settings.metrics.textfile, camera=camera, pool=pool, sources=sources, watchdog=watchdog)
+        supervision = Supervision(make_switch(settings.switch), progress, notifier, reporter, figures)
         watchdog.start()
         stack.callback(watchdog.stop)
         reporter.start()
@@ -161,10 +172,7 @@ def _open(camera: Camera, stop: threading.Event) -> CameraIdentity | None:
         raise CameraUnavailable(Reason.CAMERA, str(error), error.remedy) from None
 
 
-def _make_pool(settings: Settings, latch: Latch, stop: threading.Event, progress: Progress) -> EntropyPool:
-    sources = [
-        StoppableQrng(make_qrng(source), stop, progress) for source in (settings.qrng, *settings.entropy.partners)
-    ]
+def _make_pool(settings: Settings, latch: Latch, sources: Sequence[Qrng]) -> EntropyPool:
     return EntropyPool(
         sources[0],
         clock=time.monotonic,
@@ -182,6 +190,16 @@ def _protect_memory(settings: Settings) -> None:
         if settings.capture.require_locked_memory:
             raise
         log.warning("%s", error)
+
+
+def _step_by_step(send: Callable[[bytes], None], progress: Progress) -> Callable[[bytes], None]:
+    """Delivery as a stage that the watchdog looks at."""
+
+    def watched(envelope: bytes) -> None:
+        with progress.working("delivery"):
+            send(envelope)
+
+    return watched
 
 
 def _deliver_the_rest(courier: Courier) -> None:

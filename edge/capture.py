@@ -21,6 +21,7 @@ from edge.features.describe import describe
 from edge.features.map import MapKeeper
 from edge.features.nested import Nest
 from edge.frame import Frame
+from edge.metrics.capture import CaptureFigures
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger
 from edge.privacy.noise import Noise
@@ -37,6 +38,8 @@ from wire.topics import Topics
 
 log = logging.getLogger("speckled.capture")
 
+FIGURES_MS = 15_000
+"""Between two tellings of the figures: what reads them asks about as often."""
 FRAME_SECONDS = 3.0
 """How long one attempt at a frame may take; the camera's ladder of recoveries makes several. A stop waits for one."""
 
@@ -68,6 +71,8 @@ class Level:
         self.keeper = keeper
         self.window: Window | None = None
         self.opened = 0
+        self.windows_opened = 0
+        self.released = 0
 
 
 class Capture:
@@ -109,7 +114,8 @@ class Capture:
         self._notifier = supervision.notifier
         self._index = ledger.next_frame
         self._taken = 0
-        self._released = 0
+        self._position: int | None = None
+        self._told_ms = 0
         shortest_first = sorted(plan.levels, key=lambda level: level.frames)
         self._levels = [Level(level, self._remember(level.name, fuse, nest)) for level in shortest_first]
 
@@ -181,6 +187,8 @@ class Capture:
         receipt = self._ledger.charge(level.plan.name, mechanism, self._index)
         level.window = Window(receipt, noise)
         level.opened = self._wall_ms()
+        self._position = receipt.position
+        level.windows_opened += 1
         _say(level, "window opened at", receipt.position)
 
     def _take(self, frame: Frame, stop: threading.Event) -> bool:
@@ -215,7 +223,7 @@ class Capture:
             topic = self._origin.topics.observation
             self._outgoing.hand_over(sign(encode(observation), self._origin.key, topic))
         self._releases.add(level.plan.name, release)  # last: a full disk must not cost what is paid for
-        self._released += 1
+        level.released += 1
         _say(level, "released", release.receipt.position)
 
     def _observe(self, level: Level, release: Release) -> Observation:
@@ -249,7 +257,23 @@ class Capture:
 
     def _report(self) -> None:
         levels = (f"{level.plan.name} {_filled(level)}/{level.plan.frames}" for level in self._levels)
-        self._notifier.status(f"frame {self._taken}, released {self._released}: " + ", ".join(levels))
+        released = sum(level.released for level in self._levels)
+        self._notifier.status(f"frame {self._taken}, released {released}: " + ", ".join(levels))
+        now = self._wall_ms()
+        if abs(now - self._told_ms) >= FIGURES_MS:
+            self._told_ms = now
+            self._supervision.figures(self._figures(now))
+
+    def _figures(self, now_ms: int) -> CaptureFigures:
+        return CaptureFigures(
+            software=self._origin.software,
+            frames=self._taken,
+            frame_time=now_ms / 1000,
+            opened={level.plan.name: level.windows_opened for level in self._levels},
+            released={level.plan.name: level.released for level in self._levels},
+            position=self._position,
+            epsilon={self._plan.profile: self._plan.epsilon},
+        )
 
 
 def _say(level: Level, what: str, position: int) -> None:

@@ -13,13 +13,14 @@ class Stopping(Exception):
 class StoppableQrng:
     """A source whose draws end early when the process is to end, and whose reads are steps of a stage.
 
-    A window's noise can take a slow chip minutes, and a stop must not wait for it.
+    `drawn`: bytes read so far. A window's noise can take a slow chip minutes, and a stop must not wait for it.
     """
 
     def __init__(self, qrng: Qrng, stop: threading.Event, progress: Progress) -> None:
         self._qrng = qrng
         self._stop = stop
         self._progress = progress
+        self.drawn = 0
 
     def open(self) -> QrngIdentity:
         """As Qrng.open."""
@@ -30,7 +31,9 @@ class StoppableQrng:
         if self._stop.is_set():
             raise Stopping
         self._progress.step("entropy")
-        return self._qrng.read(count)
+        samples = self._qrng.read(count)
+        self.drawn += count
+        return samples
 
     def close(self) -> None:
         """As Qrng.close."""

@@ -39,6 +39,7 @@ class Ladder:
 
         `clock` counts seconds for the ten-minute window. `open_deadline`: seconds for opening, and for closing.
         `stopping`: whether the process is to end, so that no recovery is worth its time any more.
+        `recoveries` counts how often the camera was given up for a new one.
         """
         self._make = make
         self._clock = clock
@@ -48,6 +49,7 @@ class Ladder:
         self._identity: CameraIdentity | None = None
         self._reopened: deque[float] = deque()
         self._helper: threading.Thread | None = None
+        self.recoveries = 0
 
     def open(self) -> CameraIdentity:
         """Open the camera once; there is nothing to recover yet. Raises what its `open` raises, and TIMEOUT."""
@@ -93,6 +95,7 @@ class Ladder:
         if len(self._reopened) >= REOPENS or self._hanging:
             raise error
         self._reopened.append(now)
+        self.recoveries += 1
         self._drop()
         if self._hanging:
             raise _hung("closing") from None

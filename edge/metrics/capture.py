@@ -39,7 +39,9 @@ EPSILON = Metric(
     "a setting",
 )
 STATE = Metric("speckled_entropy_state", "gauge", "State of the entropy source: 1 for the current one.", ENTROPY)
-DRAWN = Metric("speckled_entropy_drawn_bytes_total", "counter", "Random bytes used since capture started.", SCHEDULE)
+DRAWN = Metric(
+    "speckled_entropy_drawn_bytes_total", "counter", "Bytes read from the sources since capture started.", SCHEDULE
+)
 CREDIT = Metric(
     "speckled_entropy_sample_credit", "gauge", "Bits of min-entropy that one sample of the source counts for.", ENTROPY
 )

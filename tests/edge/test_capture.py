@@ -77,7 +77,7 @@ class Site:
         self.camera = PlaceCamera(width=64, height=64, frames=frames)
         self.pool, self.outgoing, self.folder, self.stop = Pool(), Outgoing(), folder, threading.Event()
         self.nest = None
-        self.said, self.progress = [], Progress()
+        self.said, self.figures, self.progress = [], [], Progress()
         self.switch = FileSwitch(folder / "off")
         self.plan = plan_for(
             named("state-hour"),
@@ -91,7 +91,7 @@ class Site:
 
     @property
     def supervision(self):
-        return Supervision(self.switch, self.progress, Notifier(""), self)
+        return Supervision(self.switch, self.progress, Notifier(""), self, self.figures.append)
 
     def say(self, word):
         self.said.append(word)
@@ -338,18 +338,27 @@ class ChattyNotifier(Notifier):
         self.words.append(f"ready after {len(self.words)}")
 
 
+def chatty(site, words, monkeypatch):
+    supervision = Supervision(site.switch, site.progress, ChattyNotifier(words), site, site.figures.append)
+    monkeypatch.setattr(Site, "supervision", supervision)
+
+
 def test_the_service_is_ready_once_its_first_window_is_open(site, monkeypatch):
     words = []
     charge = Ledger.charge
     monkeypatch.setattr(Ledger, "charge", lambda *a, **k: words.append("charged") or charge(*a, **k))
-    monkeypatch.setattr(Site, "supervision", Supervision(site.switch, site.progress, ChattyNotifier(words), site))
+    monkeypatch.setattr(
+        Site, "supervision", Supervision(site.switch, site.progress, ChattyNotifier(words), site, site.figures.append)
+    )
     site.run()
     assert words[:2] == ["charged", "ready after 1"]
 
 
 def test_a_source_that_fails_before_the_first_window_never_makes_the_service_ready(site, monkeypatch):
     words = []
-    monkeypatch.setattr(Site, "supervision", Supervision(site.switch, site.progress, ChattyNotifier(words), site))
+    monkeypatch.setattr(
+        Site, "supervision", Supervision(site.switch, site.progress, ChattyNotifier(words), site, site.figures.append)
+    )
     site.pool.fails.add("take")
     with pytest.raises(EntropyUnavailable):
         site.run()
@@ -375,3 +384,30 @@ def test_a_source_is_not_read_any_more_once_the_process_is_to_end():
     with pytest.raises(Stopping):
         source.read(16)
     source.close()
+
+
+def test_the_figures_follow_from_the_schedule(site):
+    site.run()
+    (figures,) = site.figures
+    assert (figures.frames, figures.opened, figures.released) == (1, {"state": 1}, {"state": 0})
+    assert figures.position == site.charges()[0]["position"]
+    assert figures.epsilon == {"state-hour": site.plan.epsilon}
+
+
+def test_a_camera_that_hangs_is_seen_by_the_watchdog(site):
+    inside, end = threading.Event(), threading.Event()
+
+    class Hanging(PlaceCamera):
+        def read(self, plane, deadline):
+            inside.set()
+            end.wait(30)
+            raise CameraError(CameraReason.ENDED, "ended", "none")
+
+    site.camera = Hanging(width=64, height=64)
+    thread = threading.Thread(target=site.run)
+    thread.start()
+    assert inside.wait(30)
+    site.progress.stuck()
+    assert site.progress.stuck() == ["camera"]
+    end.set()
+    thread.join(30)

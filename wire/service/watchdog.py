@@ -18,10 +18,14 @@ class Watchdog:
     """
 
     def __init__(self, notifier: Notifier, progress: Progress, patience: float | None) -> None:
-        """`patience`: seconds, from `watchdog_seconds`; without it nothing is wound up, and nothing runs."""
+        """`patience`: seconds, from `watchdog_seconds`; without it nothing is wound up, and nothing runs.
+
+        `signs` counts how often it was wound up.
+        """
         self._notifier = notifier
         self._progress = progress
         self._patience = patience
+        self.signs = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
@@ -41,6 +45,7 @@ class Watchdog:
             log.error("no progress: %s. The service manager will start this process again", ", ".join(stuck))
         else:
             self._notifier.alive()
+            self.signs += 1
         return not stuck
 
     def _run(self) -> None:
