@@ -99,20 +99,21 @@ def _readable(damaged: sqlite3.Connection, table: str, columns: tuple[str, ...])
 
 def _range(damaged: sqlite3.Connection, table: str) -> tuple[int, int]:
     """The row numbers that there may be."""
-    first, last = 1, 0
-    for query in (
-        f"SELECT max(rowid) FROM {table}",  # noqa: S608 (the names are constants)
-        f"SELECT max(seq) FROM sqlite_sequence WHERE name = '{table}'",  # noqa: S608 (the names are constants)
-    ):
-        try:
-            last = max(last, damaged.execute(query).fetchone()[0] or 0)
-        except sqlite3.Error:
-            continue
+    last = _number(damaged, f"SELECT max(rowid) FROM {table}")  # noqa: S608 (the names are constants)
+    if last is None:
+        last = _number(damaged, f"SELECT max(seq) FROM sqlite_sequence WHERE name = '{table}'")  # noqa: S608 (as above)
+    first = _number(damaged, f"SELECT min(rowid) FROM {table}")  # noqa: S608 (as above)
+    if last is None:
+        last = (first or 0) + LONGEST
+    return (max(1, last - LONGEST) if first is None else first), last
+
+
+def _number(damaged: sqlite3.Connection, query: str) -> int | None:
+    """0 where there is nothing; None where it cannot be read."""
     try:
-        first = damaged.execute(f"SELECT min(rowid) FROM {table}").fetchone()[0] or 1  # noqa: S608 (as above)
+        return int(damaged.execute(query).fetchone()[0] or 0)
     except sqlite3.Error:
-        first = max(1, last - LONGEST)
-    return first, min(last or LONGEST, first + LONGEST)
+        return None
 
 
 def _insert(into: sqlite3.Connection, table: str, columns: tuple[str, ...], row: tuple[Any, ...]) -> None:
