@@ -40,12 +40,20 @@ EPSILON = Metric(
 )
 STATE = Metric("speckled_entropy_state", "gauge", "State of the entropy source: 1 for the current one.", ENTROPY)
 DRAWN = Metric(
-    "speckled_entropy_drawn_bytes_total", "counter", "Bytes read from the sources since capture started.", SCHEDULE
+    "speckled_entropy_drawn_bytes_total",
+    "counter",
+    "Bytes read from the sources since capture started.",
+    "each window takes the same amount; the rest are tests",
 )
 CREDIT = Metric(
     "speckled_entropy_sample_credit", "gauge", "Bits of min-entropy that one sample of the source counts for.", ENTROPY
 )
-RETESTS = Metric("speckled_entropy_retests_total", "counter", "Start-up tests run anew since capture started.", ENTROPY)
+STARTUPS = Metric(
+    "speckled_entropy_startup_tests_total",
+    "counter",
+    "Start-up tests run, over all sources, since capture started.",
+    ENTROPY,
+)
 RESIDENT = Metric(
     "speckled_capture_resident_memory_bytes", "gauge", "Memory of the capture process that is in RAM.", RELEASED
 )
@@ -55,7 +63,7 @@ PINGS = Metric(
 
 CAPTURE_METRICS: tuple[Metric, ...] = (
     *(BUILD, FRAMES, GAPS, LAST_FRAME, RECOVERIES, OPENED, RELEASES, CHARGED, POSITION, EPSILON),
-    *(STATE, DRAWN, CREDIT, RETESTS, RESIDENT, PINGS),
+    *(STATE, DRAWN, CREDIT, STARTUPS, RESIDENT, PINGS),
 )
 
 
@@ -65,7 +73,8 @@ class CaptureFigures:
 
     frame_time: Unix time in seconds of the last frame. opened, released: by level since the start. charged: by level in
     this epoch of the ledger. epsilon: of the privacy unit, over all levels, by the name of the profile. entropy: state
-    of the pool. drawn: bytes. credit: bits of min-entropy in a sample. resident: bytes.
+    of the pool. drawn: bytes. credit: bits of min-entropy in a sample. retests: start-up tests, the first among them.
+    resident: bytes.
     """
 
     software: str
@@ -108,7 +117,7 @@ def capture_families(figures: CaptureFigures) -> list[Family]:
         one_of(STATE, "state", states, None if figures.entropy is None else figures.entropy.value),
         one(DRAWN, figures.drawn),
         one(CREDIT, None if figures.credit is None else float(figures.credit)),
-        one(RETESTS, figures.retests),
+        one(STARTUPS, figures.retests),
         one(RESIDENT, figures.resident),
         one(PINGS, figures.pings),
     ]
