@@ -1,3 +1,4 @@
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,3 +31,8 @@ class Tree:
             return sorted(path.name for path in self.at(folder).iterdir())
         except OSError:
             return []
+
+
+def number(text: str | None) -> int | None:
+    """A decimal number of at most 18 digits; None for everything else."""
+    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,18}", text) else None

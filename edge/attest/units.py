@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from edge.attest.exposure import LARGEST, UNITS
 from edge.attest.programs import Program
+from edge.attest.tree import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +45,4 @@ def _shown(unit: str, run: Program) -> Running | None:
     if answer is None or answer.status != 0:
         return None
     shown = dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
-    pid = shown.get("MainPID", "0")
-    return Running(unit, int(pid) if pid.isdigit() else 0, shown.get("RestrictAddressFamilies", ""))
+    return Running(unit, number(shown.get("MainPID")) or 0, shown.get("RestrictAddressFamilies", ""))

@@ -2,6 +2,7 @@
 
 import re
 
+from edge.attest.tree import number
 from edge.config import Picamera2Settings
 from edge.doctor.device import Device
 from edge.doctor.finding import Outcome, fail, ok, skip, warn
@@ -60,7 +61,7 @@ def hardware_clock(device: Device) -> Outcome:
     if not names:
         return warn("there is none", remedy)
     seconds = [device.system.tree.line(f"/sys/class/rtc/{name}/since_epoch") for name in names]
-    if any(text is not None and text.isdigit() and int(text) >= EARLIEST for text in seconds):
+    if any((number(text) or 0) >= EARLIEST for text in seconds):
         return ok(", ".join(names))
     return warn(f"{', '.join(names)}: not set, as one without a battery", remedy)
 

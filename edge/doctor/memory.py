@@ -2,6 +2,7 @@
 
 from edge.attest.machine import swap_devices, swaps_to, zram_backing
 from edge.attest.process import SELF, limits
+from edge.attest.tree import number
 from edge.doctor.device import Device
 from edge.doctor.finding import Outcome, fail, ok, warn
 from edge.doctor.units import unit_text
@@ -59,7 +60,7 @@ def locked_memory(device: Device) -> Outcome:
         return ok("the unit of capture has no limit")
     soft, _hard = limits(device.system.tree.text(f"{SELF}/limits")).get(LOCKED, ("0", "0"))
     remedy = "run `speckled install --apply`, whose unit has no limit; in a shell: ulimit -l unlimited"
-    if device.system.is_root or soft == "unlimited" or (soft.isdigit() and int(soft) >= ENOUGH):
+    if device.system.is_root or soft == "unlimited" or (number(soft) or 0) >= ENOUGH:
         return ok("this user may lock enough")
     if not device.known.capture.require_locked_memory:
         return warn(f"this user may lock {soft} bytes, and [capture] does not require more", remedy)

@@ -10,7 +10,7 @@ UNITS = ("speckled-capture", "speckled-relay")
 MOST_EXPOSED = {"speckled-capture": 8, "speckled-relay": 12}
 """Ten times the score that the units of this version come with."""
 INSTALL = "run `speckled install --apply`"
-LISTENING = 0x10000
+LISTENING = "00010000"
 """The flag of a listening socket in /proc/net/unix (__SO_ACCEPTCON of the kernel)."""
 
 
@@ -63,8 +63,8 @@ def relay_socket(device: Device) -> Outcome:
     table = device.system.tree.text("/proc/net/unix")
     if table is None:
         return skip("/proc/net/unix cannot be read")
-    rows = (line.split() for line in table.splitlines()[1:])
-    if any(len(row) == 8 and row[7] == path and int(row[3], 16) & LISTENING for row in rows):
+    listening = {row[7] for line in table.splitlines() if len(row := line.split()) == 8 and row[3] == LISTENING}
+    if path in listening:
         return ok(path)
     there = device.system.tree.at(path).is_socket()
     what = "is left over from a relay that ended" if there else "is not there"
