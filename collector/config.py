@@ -8,9 +8,10 @@ from msgspec import Meta, Struct
 
 from collector.errors import ConfigError, Reason
 from wire.options import BrokerOptions
-from wire.settings import SettingsError, read_settings
+from wire.settings import SettingsError, read_layers, settings_from
 from wire.topics import ROOT_PATTERN
 
+DROP_INS, PREFIX = "collector.d", "SPECKLED_COLLECTOR_"
 PRIVATE_KEY, PUBLIC_KEY, DEVICES, STORE = "collector.key", "collector.pub", "devices", "collector.db"
 
 EXAMPLE = f"""\
@@ -75,13 +76,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def load(path: Path) -> Settings:
-    """Read collector.toml and make its paths absolute.
+    """Read collector.toml, collector.d/*.toml beside it and SPECKLED_COLLECTOR_SECTION__KEY; make paths absolute.
 
     Raises:
         ConfigError: CONFIG, with the file, the key, what is wrong with it and a suggestion.
     """
     try:
-        settings = read_settings(path, Settings)
+        settings = settings_from(read_layers(path, drop_ins=DROP_INS, prefix=PREFIX), Settings)
     except SettingsError as error:
         raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
     return absolute(settings, path.resolve().parent)

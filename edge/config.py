@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,11 +21,15 @@ from edge.sections import (
     SwitchSettings,
 )
 from edge.sources import DiscoverSettings, EntropySettings, QrngSettings, absolute, absolute_source
+from wire.layers import Layers
 from wire.options import BrokerOptions
 from wire.schema import DeviceId
-from wire.settings import SettingsError, read_settings, where
+from wire.settings import SettingsError, read_layers, settings_from
 from wire.topics import ROOT_PATTERN
 
+DROP_INS = "conf.d"
+PREFIX, COLLECTOR_PREFIX = "SPECKLED_", "SPECKLED_COLLECTOR_"
+"""Of environment variables with settings of the device, and of the collector."""
 LARGEST = 8192
 Size = Annotated[int, Meta(ge=16, le=LARGEST)]
 
@@ -119,36 +125,58 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     simulation: SimulationSettings = SimulationSettings()
 
 
-def load(path: Path) -> Settings:
-    """Read speckled.toml and make its paths absolute.
+def layers_of(path: Path, *, environment: Mapping[str, str] = os.environ, assignments: Sequence[str] = ()) -> Layers:
+    """What speckled.toml is made of: the file, conf.d/*.toml beside it, SPECKLED_SECTION__KEY, and --set.
+
+    Raises:
+        ConfigError: one of them cannot be read.
+    """
+    try:
+        return read_layers(
+            path,
+            drop_ins=DROP_INS,
+            prefix=PREFIX,
+            but=(COLLECTOR_PREFIX,),
+            environment=environment,
+            assignments=assignments,
+        )
+    except SettingsError as error:
+        raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
+
+
+def load(path: Path, *, environment: Mapping[str, str] = os.environ, assignments: Sequence[str] = ()) -> Settings:
+    """Read the settings and make their paths absolute; relative ones are relative to the folder of `path`.
 
     Raises:
         ConfigError: with the key, what is wrong with it and a suggestion.
     """
+    layers = layers_of(path, environment=environment, assignments=assignments)
     try:
-        settings = read_settings(path, Settings)
+        settings = settings_from(layers, Settings)
     except SettingsError as error:
         raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
-    _check_promise(path, settings)
-    if settings.privacy.fuse > settings.capture.keep_releases:
-        raise ConfigError(
-            Reason.CONFIG,
-            f"{where(path, 'capture.keep_releases')}: more releases are fused than kept - at `$.capture.keep_releases`",
-            "keep at least as many as `fuse` says",
-        )
+    check_promise(layers, settings)
     return _absolute(settings, path.resolve().parent)
 
 
-def _check_promise(path: Path, settings: Settings) -> None:
-    """Whether the promise can be kept, as far as that is known before the camera tells how large its frames are."""
+def check_promise(layers: Layers, settings: Settings) -> None:
+    """Whether the promise can be kept, as far as that is known before the camera tells how large its frames are.
+
+    Raises:
+        ConfigError: it cannot; where that is said, why, and what could be.
+    """
     camera = settings.camera
     width, height = getattr(camera, "width", None) or LARGEST, getattr(camera, "height", None) or LARGEST
     try:
         plan_of(settings.privacy, width=width, height=height, max_value=255)
     except PromiseRefused as refused:
         place = f"privacy.{refused.key}"
-        detail = f"{where(path, place)}: {refused.detail} - at `$.{place}`"
+        detail = f"{layers.where(place)}: {refused.detail} - at `$.{place}`"
         raise ConfigError(Reason.CONFIG, detail, refused.remedy) from None
+    if settings.privacy.fuse > settings.capture.keep_releases:
+        place = "capture.keep_releases"
+        detail = f"{layers.where(place)}: more releases are fused than kept - at `$.{place}`"
+        raise ConfigError(Reason.CONFIG, detail, "keep at least as many as `fuse` says")
 
 
 def configuration_hash(settings: Settings) -> bytes:

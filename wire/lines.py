@@ -16,7 +16,7 @@ def line_of(text: str, place: str) -> int | None:
         place: such as `privacy.custom.levels[1].cell`; indices from 0. `[...]` stands for an index nobody knows.
     """
     lines = _lines(text)
-    wanted = _parse(place)
+    wanted = steps(place)
     found = (lines[wanted[:length]] for length in range(len(wanted), 0, -1) if wanted[:length] in lines)
     return next(found, None)
 
@@ -52,7 +52,8 @@ def _names(dotted: str) -> Place:
     return tuple(name.strip().strip("\"'") for name in dotted.split("."))
 
 
-def _parse(place: str) -> Place:
+def steps(place: str) -> Place:
+    """A place such as `privacy.custom.levels[1].cell` as keys and indices; `[...]` stays as it is."""
     return tuple(
         int(index) if index.isdigit() else index or name
         for name, index in re.findall(r"([\w\-]+)|\[(\d+|\.\.\.)\]", place)
