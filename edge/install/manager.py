@@ -49,7 +49,8 @@ def carry_out(wanted: list[tuple[str, ...]], run: Program) -> Iterator[str]:
         if answer is not None and answer.status == 0:
             yield f"ran {line}"
             continue
-        why = " ".join(answer.text.split()) if answer else "there is no such program, or it does not end"
+        said = (answer.complaint or answer.text) if answer else "there is no such program, or it does not end"
+        why = " ".join(said.split())
         if command[0] in ("systemd-sysusers", "systemd-tmpfiles"):
             raise InstallError(Reason.INSTALL, f"`{line}` failed: {why}", "run it by hand, then install again")
         yield f"`{line}` did not work here, and is not needed before the next start of the machine: {why}"
