@@ -269,8 +269,10 @@ class Capture:
             software=self._origin.software,
             frames=self._taken,
             frame_time=now_ms / 1000,
+            gaps=self._pace.late,
             opened={level.plan.name: level.windows_opened for level in self._levels},
             released={level.plan.name: level.released for level in self._levels},
+            charged=self._ledger.charges,
             position=self._position,
             epsilon={self._plan.profile: self._plan.epsilon},
         )

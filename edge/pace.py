@@ -21,6 +21,12 @@ class Pace:
         self._period = period_ns(rate)
         self._monotonic = monotonic
         self._last = monotonic() if resumed else None
+        self._late = 0
+
+    @property
+    def late(self) -> int:
+        """Frames that came two periods or more after the one before: at least one is missing between them."""
+        return self._late
 
     def wait(self, stop: threading.Event, interrupted: Callable[[], bool] = lambda: False) -> bool:
         """Sleep until the next frame may be taken. False where `stop` was set or `interrupted` became true.
@@ -36,4 +42,6 @@ class Pace:
 
     def taken(self) -> None:
         """A frame has come just now, or may have."""
-        self._last = self._monotonic()
+        now = self._monotonic()
+        self._late += self._last is not None and now - self._last >= 2 * self._period
+        self._last = now

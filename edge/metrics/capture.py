@@ -17,7 +17,7 @@ FRAMES = Metric("speckled_frames_taken_total", "counter", "Frames taken since ca
 GAPS = Metric(
     "speckled_frame_gaps_total",
     "counter",
-    "Frames that came more than one frame period late since capture started.",
+    "Frames that came two periods or more after the one before, since capture started.",
     CAMERA,
 )
 LAST_FRAME = Metric("speckled_frame_timestamp_seconds", "gauge", "Unix time when the last frame was taken.", SCHEDULE)

@@ -5,6 +5,7 @@ import fcntl
 import os
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -115,6 +116,7 @@ class Ledger:
             self._cut()
             promised = {"device": device, "configuration": configuration.hex(), **write_terms(terms)}
             self._epoch = self._enter_epoch(entries, promised, make_epoch, new_epoch=new_epoch)
+            self._charges = _charges(entries, self._epoch)
         except BaseException:  # whatever is wrong with the file, the next attempt may lock it
             self.close()
             raise
@@ -128,6 +130,11 @@ class Ledger:
     def cost_max(self) -> Fraction:
         """What the windows of this epoch that use one frame may cost it together."""
         return self._terms.cost_max
+
+    @property
+    def charges(self) -> Counter[str]:
+        """How many windows this epoch was charged for, by level."""
+        return self._charges.copy()
 
     @property
     def next_frame(self) -> int:
@@ -204,6 +211,7 @@ class Ledger:
             }
         )
         self._account.enter(level, first_frame, mechanism.frames, cost)
+        self._charges[level] += 1
         return make_receipt(
             Charge(
                 level=level,
@@ -310,6 +318,11 @@ class Ledger:
 def head_path(path: Path) -> Path:
     """Where the marks of a ledger are."""
     return path.with_name(f"{path.name}.head")
+
+
+def _charges(entries: list[Entry], epoch: bytes) -> Counter[str]:
+    name = epoch.hex()
+    return Counter(entry["level"] for entry in entries if entry["kind"] == "charge" and entry["epoch"] == name)
 
 
 def _newest_time(entries: list[Entry]) -> int:

@@ -1,4 +1,6 @@
 import re
+import shutil
+import subprocess
 from dataclasses import fields, replace
 from fractions import Fraction
 
@@ -168,3 +170,12 @@ def test_figures_of_capture_hold_numbers_and_names_only():
         value = getattr(CAPTURE, field.name)
         assert isinstance(value, str | int | float | Fraction | dict), field.name
     assert replace(CAPTURE, frames=101) != CAPTURE
+
+
+def test_promtool_has_nothing_to_say_against_the_figures():
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("needs promtool: apt install prometheus")
+    text = relay_text(RELAY) + capture_text(CAPTURE)
+    done = subprocess.run([program, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
