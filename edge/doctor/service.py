@@ -1,5 +1,6 @@
 """Are the services installed, in their sandboxes, and able to meet?"""
 
+from edge.attest.exposure import EXPOSURE_FILE, read_exposure
 from edge.attest.programs import Answer
 from edge.attest.units import exposure_of
 from edge.doctor.device import Device
@@ -28,7 +29,7 @@ def units(device: Device) -> Outcome:
 
 
 def exposure(device: Device) -> Outcome:
-    """What `systemd-analyze security` says of the units as they are here, with their drop-ins."""
+    """What `systemd-analyze security` says of the units with their drop-ins, and whether capture signs the same."""
     if any(unit_text(device.system.tree, unit) is None for unit in UNITS):
         return skip("the units are not installed")
     scores = {unit: exposure_of(unit, device.system.run) for unit in UNITS}
@@ -37,8 +38,12 @@ def exposure(device: Device) -> Outcome:
         return skip("systemd-analyze says nothing")
     worse = [unit for unit, score in scores.items() if score is not None and score > MOST_EXPOSED[unit]]
     if worse:
+        see = f"see what the drop-ins change: systemctl cat {worse[0]}; {INSTALL}"
+        return warn(f"{found}: more than as delivered", see)
+    noted = read_exposure(device.system.tree.at(str(EXPOSURE_FILE)))
+    if {unit: noted.get(unit) for unit in UNITS} != scores:
         return warn(
-            f"{found}: more than as delivered", f"see what the drop-ins change: systemctl cat {worse[0]}; {INSTALL}"
+            f"{found}, and capture signs what was noted earlier", "sudo speckled attest --exposure, and restart capture"
         )
     return ok(f"{found} of 10")
 

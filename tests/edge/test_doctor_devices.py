@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from made_up_device import device, known
 
+from edge.attest.exposure import EXPOSURE_FILE
 from edge.attest.programs import Answer
 from edge.config import FolderSettings, OpenCvSettings, SyntheticSettings
 from edge.doctor import camera, entropy, service
@@ -266,9 +267,21 @@ def test_units_and_their_users_are_looked_for_where_the_manager_does(tmp_path):
     assert service.units(device(tmp_path, files | {"etc/passwd": users})).status == "ok"
 
 
-@pytest.mark.parametrize(("score", "status"), [("0.6", "ok"), ("0.9", "warn"), ("9.2", "warn"), ("?", "skip")])
-def test_units_that_are_more_exposed_than_delivered_are_told(tmp_path, score, status):
+@pytest.mark.parametrize(
+    ("score", "noted", "status"),
+    [
+        ("0.6", 6, "ok"),
+        ("0.6", 7, "warn"),
+        ("0.6", None, "warn"),
+        ("0.9", 9, "warn"),
+        ("9.2", 92, "warn"),
+        ("?", 6, "skip"),
+    ],
+)
+def test_units_that_are_more_exposed_than_delivered_or_than_noted_are_told(tmp_path, score, noted, status):
     files = {f"etc/systemd/system/{unit}.service": "" for unit in service.UNITS}
+    if noted is not None:
+        files[str(EXPOSURE_FILE)] = json.dumps(dict.fromkeys(service.UNITS, noted))
     text = f"→ Overall exposure level for x.service: {score} SAFE\n"
     assert service.exposure(device(tmp_path, files, answers={"security": text})).status == status
     assert service.exposure(device(tmp_path / "other")).status == "skip"
