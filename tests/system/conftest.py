@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from canary_rig import Listener, write_frames
 
 from collector.errors import CollectorError
 from collector.reader import Reader
@@ -173,3 +174,19 @@ def make_site(tmp_path):
 def site(make_site, mosquitto) -> Site:
     """A configured site on a real mosquitto."""
     return make_site(mosquitto.port)
+
+
+@pytest.fixture
+def frames(site):
+    """Known frames in a folder, from which the site's camera takes them."""
+    planes = write_frames(site.folder / "frames")
+    site.configure(camera='driver = "folder"\npath = "frames"', frames_per_second=60)
+    return planes
+
+
+@pytest.fixture
+def listener(mosquitto):
+    """Somebody who has subscribed to everything on the broker."""
+    listener = Listener(mosquitto.port)
+    yield listener
+    listener.broker.stop()
