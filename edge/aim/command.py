@@ -116,7 +116,7 @@ def _alone(ledger: Path) -> Iterator[None]:
         yield
         return
     except OSError as error:
-        remedy = "run this as root or as the user of capture, such as `sudo -u speckled-capture speckled aim`"
+        remedy = "run this as root: `sudo speckled aim`"
         raise ConfigError(Reason.CONFIG, f"{ledger}: {error.strerror}", remedy) from None
     try:
         _lock(descriptor)

@@ -24,7 +24,7 @@ class Record:
         try:
             self._append("began")
         except OSError as error:
-            remedy = "run this as root or as the user of capture, such as `sudo -u speckled-capture speckled aim`"
+            remedy = "run this as root: `sudo speckled aim`"
             raise ConfigError(Reason.CONFIG, f"{self._path}: {error.strerror}", remedy) from None
 
     def ended(self) -> None:
