@@ -19,6 +19,7 @@ CREATE TABLE observation (
     envelope BLOB NOT NULL,
     hash BLOB NOT NULL DEFAULT x'',
     born INTEGER NOT NULL DEFAULT 0,
+    digest BLOB NOT NULL DEFAULT x'',
     UNIQUE (epoch, position)
 ) STRICT;
 CREATE TABLE freed (
@@ -31,6 +32,10 @@ CREATE TABLE freed (
 ) STRICT;
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 CREATE TABLE heard (epoch BLOB PRIMARY KEY, upto INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+"""
+FROM_2 = """
+ALTER TABLE observation ADD COLUMN born INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE observation ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
 """
 CAPTURE = """
 CREATE TABLE capture (
@@ -50,14 +55,14 @@ UPGRADES = {
 ALTER TABLE observation ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
 ALTER TABLE freed ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
 CREATE TABLE heard (epoch BLOB PRIMARY KEY, upto INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
-ALTER TABLE observation ADD COLUMN born INTEGER NOT NULL DEFAULT 0;
 """
+    + FROM_2
     + CAPTURE,
-    2: "ALTER TABLE observation ADD COLUMN born INTEGER NOT NULL DEFAULT 0;" + CAPTURE,
+    2: FROM_2 + CAPTURE,
 }
 """What makes a file of an older version, or an empty one, one of this. It keeps what it holds.
 
-Hashes that version 1 did not have stay empty, and are not compared. The age of what is there is counted from now on.
+Hashes that version 1 did not have, and digests, stay empty and are not compared. Age is counted from now on.
 """
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 NO_SPACE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
@@ -83,7 +88,7 @@ class OutboxNewer(RelayError):
 
 
 class Damage(sqlite3.DatabaseError):
-    """The integrity check found something."""
+    """The integrity check found something, or an envelope is not what was put there."""
 
 
 def lock(path: Path) -> int:

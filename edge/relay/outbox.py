@@ -64,7 +64,6 @@ class Outbox:
         path: of the file.
         bounds: how much waits at most.
         clock: seconds that only grow. Age is counted by it, never by the time of day, which may jump.
-        genuine: whether an envelope found in a damaged file is what was put there.
 
     `evicted` counts what the bounds have cost since the file was opened, by cause.
 
@@ -78,7 +77,6 @@ class Outbox:
         *,
         bounds: Bounds = Bounds(),  # noqa: B008 (frozen)
         clock: Callable[[], float] = time.monotonic,
-        genuine: Callable[[bytes], bool] = bool,
     ) -> None:
         self._path = path
         self._held = 0
@@ -87,7 +85,6 @@ class Outbox:
         self._started = self._saved = clock()
         self._bounds = bounds
         self._clock = clock
-        self._genuine = genuine
         self._uncommitted: Counter[str] = Counter()
         self._said: tuple[int, int, int] | None = None
         self._reserve = Reserve(path.with_name(path.name + ".reserve"))
@@ -129,8 +126,7 @@ class Outbox:
                     raise Equivocation
                 return None
             self.count("evicted:size", self._bounds.make_room(database, len(envelope)))
-            query = "INSERT INTO observation (epoch, position, envelope, hash, born) VALUES (?, ?, ?, ?, ?)"
-            row = database.execute(query, (epoch, position, envelope, link, self._lived())).lastrowid or 0
+            row = rows.insert(database, epoch, position, envelope, link=link, born=self._lived())
             self.count("accepted")
             return Waiting(row, epoch, position)
 
@@ -170,12 +166,14 @@ class Outbox:
             return [Waiting(*row) for row in self._database.execute(query, (after, limit))]
 
     def envelope(self, row: int) -> bytes:
-        """The envelope of one waiting row. Raises KeyError where it has been freed or evicted."""
+        """The envelope of one waiting row, as it was put.
+
+        Raises:
+            KeyError: it has been freed or evicted.
+            OutboxUnusable, OutboxDamaged: it cannot be read, or is not what was put.
+        """
         with self._errors():
-            found = self._database.execute("SELECT envelope FROM observation WHERE id = ?", (row,)).fetchone()
-        if found is None:
-            raise KeyError(row)
-        return bytes(found[0])
+            return rows.envelope(self._database, row)
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter. It reaches the disk with the next transaction."""
@@ -222,7 +220,7 @@ class Outbox:
         """Set the file aside, which was found damaged, and go on with a new one that holds what could be read."""
         self._database.close()
         with self._errors():
-            begin_again(self._path, self._genuine)
+            begin_again(self._path)
             self._database = self._open()
             self._begin()
 
@@ -242,7 +240,7 @@ class Outbox:
             return open_database(self._path)
         except sqlite3.Error as error:
             if damaged(error):
-                begin_again(self._path, self._genuine)
+                begin_again(self._path)
             elif not (no_space(error) and self._reserve.release()):
                 raise
         return open_database(self._path)

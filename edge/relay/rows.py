@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge.relay.database import used
+from edge.relay.database import Damage, used
 from edge.relay.heard import Heard
 from wire.schema import Acknowledgement
 
@@ -27,6 +27,24 @@ class Waiting:
 def digest_of(envelope: bytes) -> bytes:
     """SHA-256, 32 bytes."""
     return hashlib.sha256(envelope).digest()
+
+
+def insert(
+    database: sqlite3.Connection, epoch: bytes, position: int, envelope: bytes, *, link: bytes, born: int
+) -> int:
+    """Keep one observation; the id of its row."""
+    query = "INSERT INTO observation (epoch, position, envelope, hash, born, digest) VALUES (?, ?, ?, ?, ?, ?)"
+    return database.execute(query, (epoch, position, envelope, link, born, digest_of(envelope))).lastrowid or 0
+
+
+def envelope(database: sqlite3.Connection, row: int) -> bytes:
+    """What one row holds. Raises KeyError where there is none, Damage where it is not what was put there."""
+    found = database.execute("SELECT envelope, digest FROM observation WHERE id = ?", (row,)).fetchone()
+    if found is None:
+        raise KeyError(row)
+    if found[1] not in (b"", digest_of(found[0])):
+        raise Damage
+    return bytes(found[0])
 
 
 def known_digest(database: sqlite3.Connection, epoch: bytes, position: int) -> bytes | None:

@@ -1,16 +1,17 @@
 """A damaged outbox: set aside, and a new one begun with what can still be read of it.
 
-Envelopes are signed, so what is read is what was put there, or is left out. The new file is made complete under
-another name first; a power cut at any point leaves one of the two to go on with.
+Each envelope has its digest beside it, so what is read is what was put there, or is left out. The new file is made
+complete under another name first; a power cut at any point leaves one of the two to go on with.
 """
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edge.relay.database import open_database
+from edge.relay.rows import digest_of
 
 log = logging.getLogger("speckled.relay")
 
@@ -19,7 +20,7 @@ KEPT_ASIDE = 4
 LONGEST = 200_000
 """Row numbers that are tried where the file cannot say how far they go."""
 TABLES = {
-    "observation": ("id", "epoch", "position", "envelope", "hash", "born"),
+    "observation": ("id", "epoch", "position", "envelope", "hash", "born", "digest"),
     "freed": ("id", "epoch", "position", "digest", "hash"),
     "counter": ("name", "value"),
     "heard": ("epoch", "upto", "hash"),
@@ -28,16 +29,13 @@ TABLES = {
 PARTS = ("-wal", "-shm")
 
 
-def begin_again(path: Path, genuine: Callable[[bytes], bool]) -> None:
-    """Put a new outbox in the place of the damaged one, which is renamed with its log. Raises sqlite3.Error, OSError.
-
-    `genuine`: whether an envelope is what was put there.
-    """
+def begin_again(path: Path) -> None:
+    """Put a new outbox in the place of the damaged one, which is renamed. Raises sqlite3.Error, OSError."""
     fresh = _fresh(path)
     _remove(fresh)
     database = open_database(fresh, journal="DELETE")
     try:
-        kept = _carry_over(path, database, genuine)
+        kept = _carry_over(path, database)
     finally:
         database.close()
     aside = _set_aside(path)
@@ -59,14 +57,14 @@ def finish(path: Path) -> None:
         fresh.rename(path)
 
 
-def _carry_over(path: Path, into: sqlite3.Connection, genuine: Callable[[bytes], bool]) -> int:
+def _carry_over(path: Path, into: sqlite3.Connection) -> int:
     into.execute("BEGIN IMMEDIATE")
     # A reader of its own kind: what is set aside stays as it was found, its log included.
     damaged = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         for table, columns in TABLES.items():
             for row in _readable(damaged, table, columns):
-                if table != "observation" or genuine(bytes(row[3])):
+                if table != "observation" or row[6] in (b"", digest_of(row[3])):
                     _insert(into, table, columns, row)
     finally:
         damaged.close()

@@ -7,6 +7,7 @@ import random
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +96,7 @@ class Relay:
         except (WireError, SettingsError) as error:
             raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
         self._guard = Guard(self._topics, options.device_key, budget=options.budget, clock=clock)
-        self._outbox = Outbox(options.outbox, bounds=options.bounds, clock=clock, genuine=self._genuine)
+        self._outbox = Outbox(options.outbox, bounds=options.bounds, clock=clock)
         self._delivery = Delivery(
             self._outbox,
             topics=self._topics,
@@ -116,7 +117,7 @@ class Relay:
         self._connected_once = False
         self._birth: int | None = None
         self._birth_due = 0.0
-        self._evicted = 0
+        self._evicted: Counter[str] = Counter()
         self._receive_maximum = 0
         self._next_health = 0.0
 
@@ -139,9 +140,7 @@ class Relay:
                 for event in self._inbox.drain():
                     self._note(event)
                 self._miss_birth()
-                self._keep()
-                self._watch.serve(self.health, self._word, self._outbox.fill)
-                attendance.turn(self._status)
+                self._keep(attendance)
                 if not self._broker.alive():
                     raise RelayError(Reason.BROKER_UNREACHABLE, "the network thread has died", "restart; report this")
         finally:
@@ -219,11 +218,11 @@ class Relay:
 
     def _hear_capture(self, report: CaptureReport, envelope: bytes) -> Reply:
         """Capture's word about itself: into the state message as it is, at once where it is news."""
-        self._outbox.reported(report)
         news = self._word is None or _said(report) != _said(self._word)
         self._word, self._signed = report, envelope
         if news and self._delivery.open:
             self._publish("state", self._state("online"))
+        self._outbox.reported(report)
         return ACCEPTED
 
     def _miss_capture(self) -> None:
@@ -327,22 +326,21 @@ class Relay:
                 raise BrokerRefused(Reason.BROKER_REFUSED, event.reason, remedy)
         self._troubles.say("broker", f"the broker refuses this device: {event.reason}. To mend it, {remedy}")
 
-    def _keep(self) -> None:
+    def _keep(self, attendance: Attendance) -> None:
         """What is to be done with the outbox at every look at the clock."""
         try:
             self._outbox.tick()
             self._say_what_gave_way()
             self._send()
             self._report()
+            self._watch.serve(self.health, self._word, self._outbox.fill)
+            attendance.turn(self._status)
         except OutboxDamaged as error:
             self._mend(error)
 
     def _say_what_gave_way(self) -> None:
-        gone = self._outbox.evicted
-        if gone.total() == self._evicted:
-            return
-        self._evicted = gone.total()
-        bounds = self._options.bounds
+        gone, bounds = self._outbox.evicted - self._evicted, self._options.bounds
+        self._evicted = self._outbox.evicted.copy()
         for cause, bound in ("size", f"{bounds.size // 2**20} MiB"), ("age", f"{bounds.age / 86400:.0f} days"):
             if gone[cause]:
                 self._troubles.say(

@@ -151,6 +151,7 @@ def test_an_upgrade_keeps_what_the_file_holds(path, clock, version):
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
         old.executescript(SCHEMA)
         old.execute("ALTER TABLE observation DROP COLUMN born")
+        old.execute("ALTER TABLE observation DROP COLUMN digest")
         old.execute("INSERT INTO observation VALUES (7, ?, 3, ?, ?)", (EPOCH, b"held", bytes(32)))
         old.execute("INSERT INTO counter VALUES ('accepted', 5), ('acknowledged', 4)")
         if version == 1:
