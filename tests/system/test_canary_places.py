@@ -105,11 +105,10 @@ class Image:
         subprocess.run(["umount", str(self.folder)], check=True)
 
     def used(self):
-        """All blocks that were ever written, in their order: also those that no file has any more, and the journal."""
+        """All that differs of the blocks that were ever written: also those of no file any more, and of the journal."""
         data = self.file.read_bytes()
-        empty = bytes(BLOCK)
-        blocks = (data[place : place + BLOCK] for place in range(0, len(data), BLOCK))
-        return b"".join(block for block in blocks if block != empty)
+        blocks = dict.fromkeys(data[place : place + BLOCK] for place in range(0, len(data), BLOCK))
+        return b"".join(block for block in blocks if any(block))
 
 
 @pytest.fixture
@@ -133,7 +132,11 @@ def frames_elsewhere(tmp_path):
 
 @pytest.fixture
 def site_on_image(image, site, frames_elsewhere, tmp_path):
+    """The device on the image; frames and the collector's store lie elsewhere."""
     site.configure(camera=f'driver = "folder"\npath = "{tmp_path / "frames"}"', frames_per_second=60)
+    (tmp_path / "store").mkdir()
+    (site.folder / "store").rmdir()
+    (site.folder / "store").symlink_to(tmp_path / "store")
     yield site
     site.close()
 
