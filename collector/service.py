@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from collector.complaints import Complaints
 from collector.config import Settings
-from collector.errors import BrokerRefused, ConfigError, Reason, Rejected, Unavailable
+from collector.errors import BrokerRefused, ConfigError, Reason, Unavailable
 from collector.ingest import Ingest
 from collector.keys import DeviceKeys
 from collector.store import Outcome, Store
 from wire.broker import Broker
-from wire.errors import WireError
 from wire.events import Connected, Disconnected, Event, Message, Published, Refused, Subscribed
 from wire.keys import read_private_key
 from wire.service.attendance import Attendance
@@ -114,11 +114,6 @@ class Service:
                 pass
 
 
-def report(device: str, why: Rejected | WireError) -> None:
-    """One log line for a dead letter."""
-    log.warning("dead letter from %s: %s. %s", device or "a topic of no device", why, why.remedy)
-
-
 def now() -> int:
     """Unix time in ms."""
     return time.time_ns() // 1_000_000
@@ -132,6 +127,7 @@ def make_service(settings: Settings, store: Store) -> Service:
     """
     root = settings.mqtt.root
     key = read_private_key(Path(settings.keys.key))
+    report = Complaints(time.monotonic).report
     ingest = Ingest(store, DeviceKeys(Path(settings.keys.devices)), root=root, key=key, report=report)
     events: SimpleQueue[Event] = SimpleQueue()
     try:
