@@ -11,6 +11,7 @@ from collector.ingest import Ingest
 from collector.keys import DeviceKeys
 from collector.store import Outcome, Store
 from wire.broker import Broker
+from wire.credentials import locate
 from wire.events import Connected, Disconnected, Event, Message, Published, Refused, Subscribed
 from wire.keys import read_private_key
 from wire.service.attendance import Attendance
@@ -126,7 +127,7 @@ def make_service(settings: Settings, store: Store) -> Service:
         ConfigError: the collector's key, the broker's password or a TLS file cannot be used.
     """
     root = settings.mqtt.root
-    key = read_private_key(Path(settings.keys.key))
+    key = read_private_key(locate(settings.keys.key))
     report = Complaints(time.monotonic).report
     ingest = Ingest(store, DeviceKeys(Path(settings.keys.devices)), root=root, key=key, report=report)
     events: SimpleQueue[Event] = SimpleQueue()

@@ -37,6 +37,7 @@ from edge.stopping import StoppableQrng, Stopping
 from edge.supervision import Supervision
 from edge.switch.make import make_switch
 from edge.switch.rest import rest_while_off
+from wire.credentials import locate
 from wire.keys import read_private_key
 from wire.service.notify import Notifier, watchdog_seconds
 from wire.service.progress import Progress
@@ -76,7 +77,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
     """
     _protect_memory(settings)
     configuration = configuration_hash(settings)
-    key = read_private_key(Path(settings.device.key))
+    key = read_private_key(locate(settings.device.key))
     state = state_folder(settings.capture.state, "[capture]")
     topics = Topics(settings.mqtt.root, settings.device.id)
     progress, notifier = Progress(), Notifier()

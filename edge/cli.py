@@ -68,7 +68,7 @@ def _nobody_reads() -> bool:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."
+    return text[:1].upper() + text[1:] if text.endswith("?") else text[:1].upper() + text[1:].rstrip(".") + "."
 
 
 def _help(commands: dict[str, EntryPoint]) -> str:

@@ -17,14 +17,14 @@ def run(arguments: Sequence[str]) -> int:
     options = _parse("run", "start capture and relay as two processes", arguments, new_epoch=True)
     from edge.run import supervise
 
-    load(options.config)
-    return supervise(options.config, new_epoch=options.new_epoch)
+    load(options.config, assignments=options.set)
+    return supervise(options.config, new_epoch=options.new_epoch, assignments=options.set)
 
 
 def capture(arguments: Sequence[str]) -> int:
     """The process that sees pixels."""
     options = _parse("capture", "camera to signed private observations; no network", arguments, new_epoch=True)
-    settings = load(options.config)
+    settings = load(options.config, assignments=options.set)
     begin_service("speckled-capture")
     from edge.assemble import run_capture
 
@@ -35,7 +35,7 @@ def capture(arguments: Sequence[str]) -> int:
 def relay(arguments: Sequence[str]) -> int:
     """The process that has the network."""
     options = _parse("relay", "signed observations to the broker; no pixels", arguments)
-    settings = load(options.config)
+    settings = load(options.config, assignments=options.set)
     begin_service("speckled-relay")
     from edge.relay.assemble import run_relay
 
@@ -153,4 +153,7 @@ def _parse(name: str, about: str, arguments: Sequence[str], *, new_epoch: bool =
 def _config_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, default=Path("/etc/speckled/speckled.toml"), help="settings (default %(default)s)"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting that goes before all others"
     )

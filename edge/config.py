@@ -144,8 +144,16 @@ def layers_of(path: Path, *, environment: Mapping[str, str] = os.environ, assign
         raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
 
 
-def load(path: Path, *, environment: Mapping[str, str] = os.environ, assignments: Sequence[str] = ()) -> Settings:
+def load(
+    path: Path,
+    *,
+    environment: Mapping[str, str] = os.environ,
+    assignments: Sequence[str] = (),
+    promise: bool = True,
+) -> Settings:
     """Read the settings and make their paths absolute; relative ones are relative to the folder of `path`.
+
+    Whether the promise can be kept is looked at, unless `promise` says that somebody else does.
 
     Raises:
         ConfigError: with the key, what is wrong with it and a suggestion.
@@ -155,7 +163,8 @@ def load(path: Path, *, environment: Mapping[str, str] = os.environ, assignments
         settings = settings_from(layers, Settings)
     except SettingsError as error:
         raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
-    check_promise(layers, settings)
+    if promise:
+        check_promise(layers, settings)
     return _absolute(settings, path.resolve().parent)
 
 

@@ -8,7 +8,8 @@ from wire.keys import make_key_pair
 from wire.topics import DEVICE_PATTERN
 
 TEMPLATE = """\
-# speckled: settings of one device. Relative paths are relative to this file. docs/configuration.md tells more.
+# speckled: settings of one device. Relative paths are relative to this file; conf.d/*.toml beside it goes before it.
+# `speckled config explain KEY` says what a key means, `speckled config check` whether all is in order.
 
 [device]
 id = "{device}"
@@ -47,6 +48,22 @@ state = "/var/lib/speckled/capture"
 [relay]
 socket = "/run/speckled/relay.sock"
 state = "/var/lib/speckled/relay"
+
+# outbox_mb = 256               # where waiting observations need more, the oldest give way
+
+[switch]
+file = "/var/lib/speckled/camera-off"   # while it exists, the camera is closed: `speckled camera off`
+# gpio = "gpiochip0:17"        # a switch to ground, too
+
+[metrics]
+port = 9464                    # Prometheus, on the loopback; 0 turns it off
+# textfile = "/var/lib/speckled/capture/metrics/capture.prom"
+
+[home_assistant]
+enabled = false                # health, budget and entropy in Home Assistant, never a camera
+
+[aim]
+enabled = false                # `speckled aim`: edges in the terminal, for a limited time
 
 [mqtt]
 host = "127.0.0.1"

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from wire.exit import Exit
@@ -19,15 +20,17 @@ PATIENCE = 10.0
 """Seconds that a process has to end after it was asked to."""
 
 
-def supervise(config: Path, *, new_epoch: bool = False) -> int:
+def supervise(config: Path, *, new_epoch: bool = False, assignments: Sequence[str] = ()) -> int:
     """Start the relay, then capture; when one fails or a signal comes, end the other.
 
     A camera that has no more frames ends capture with status 0; the relay then goes on delivering until a signal.
+    `assignments`, such as `mqtt.port=8883`, go before the settings file for both.
     Returns the status of the process that ended first, 128 + n where signal n killed it; 0 after a signal to us.
     """
     asked = stop_on_signals(signal.SIGHUP)
-    children = {"relay": _start("relay", config)}
-    children["capture"] = _start("capture", config, *(["--new-epoch"] if new_epoch else []))
+    settings = [part for assignment in assignments for part in ("--set", assignment)]
+    children = {"relay": _start("relay", config, *settings)}
+    children["capture"] = _start("capture", config, *settings, *(["--new-epoch"] if new_epoch else []))
     status = _until_one_fails(children, asked)
     _end(list(children.values()))
     if asked.is_set():

@@ -68,11 +68,13 @@ class Layers:
     def where(self, place: str) -> str:
         """As `origin`, or where the nearest table or value around it stands; the first layer where nothing does."""
         path = steps(place)
-        for length in range(len(path), 0, -1):
-            layer = next((layer for layer in reversed(self.layers) if has(layer.tree, path[:length])), None)
-            if layer is not None:
-                return layer.where(place)
-        return self.layers[0].name
+        found = self.origin(place)
+        for length in range(len(path) - 1, 0, -1):
+            around = [layer for layer in reversed(self.layers) if has(layer.tree, path[:length])]
+            # A file has a line for the table; a variable for another key of it says nothing of this one.
+            around.sort(key=lambda layer: not layer.text)
+            found = found or (around[0].where(place) if around else None)
+        return found or self.layers[0].name
 
 
 def merge(below: Tree, above: Tree) -> Tree:
