@@ -21,8 +21,12 @@ SWAPS: dict[Swap, str] = {
     "disk": "a disk, or nobody knows where",
 }
 HERE = "this shell"
-TASK = {("speckled-relay", "network"): "its task", ("speckled-collector", "network"): "its task"}
-"""What a unit has to do without, and why."""
+NOT_NEEDED = {
+    (unit, finding): reason
+    for unit in ("speckled-relay", "speckled-collector")
+    for finding, reason in (("network", "its task"), ("locked_memory", "it holds no frames"))
+}
+"""What a unit does without, and why."""
 LOOKED_AT = "speckled-capture"
 
 
@@ -89,7 +93,7 @@ def row(name: str, value: str) -> str:
 
 def exposure_rows(exposure: Mapping[str, int]) -> Iterator[str]:
     """One line for each unit, with its exposure as systemd-analyze writes it."""
-    for unit, tenths in exposure.items():
+    for unit, tenths in sorted(exposure.items()):
         yield row(f"{unit.removeprefix('speckled-')} unit", f"exposure {tenths // 10}.{tenths % 10} of 10")
 
 
@@ -97,5 +101,5 @@ def protection_lines(name: str, protection: Protection) -> Iterator[str]:
     """One line for each protection: whether it is there."""
     for finding, (title, better) in PROTECTIONS.items():
         there = getattr(protection, finding) is better
-        reason = TASK.get((name, finding))
+        reason = NOT_NEEDED.get((name, finding))
         yield f"  {title:<22}  {'yes' if there else f'no ({reason})' if reason else 'NO'}"

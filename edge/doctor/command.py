@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,12 +13,21 @@ from edge.doctor.finding import Finding, Status
 from edge.doctor.known import read_known
 from edge.doctor.page import document, lines, summary
 from edge.doctor.system import System
+from edge.errors import ConfigError, Reason
 from wire.exit import Exit
 
 
 def main(arguments: Sequence[str], *, system: System | None = None) -> int:
-    """Make every check and print what each found. 0 where none failed, else 1."""
+    """Make every check and print what each found. 0 where none failed, else 1.
+
+    Raises:
+        ConfigError: the settings are there, and not this user's to read: every further line would be of other ones.
+    """
     options = _parser().parse_args(arguments)
+    if options.config.exists() and not os.access(options.config, os.R_OK, effective_ids=True):
+        raise ConfigError(
+            Reason.CONFIG, f"{options.config} may not be read by this user", "run as root: sudo speckled doctor"
+        )
     device = Device(system or System(), options.config, read_known(options.config), with_frame=options.camera)
     findings = _findings_in_json(device) if options.json else _findings_on_screen(device)
     return Exit.FAILED if any(finding.status is Status.FAIL for finding in findings) else Exit.OK

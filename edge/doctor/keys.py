@@ -1,5 +1,6 @@
 """Are the keys there, may only the right people read them, and do they fit together?"""
 
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,8 @@ def device_key(device: Device) -> Outcome:
         return found
     if stat.S_IMODE(found) & 0o077:
         return fail(f"{path} has mode {stat.S_IMODE(found):o}: others may read it", f"sudo chmod 600 {path}")
+    if not os.access(device.system.tree.at(str(path)), os.R_OK, effective_ids=True):
+        return skip(f"{path}, mode {stat.S_IMODE(found):o}: only root may read it")
     try:
         read_private_key(device.system.tree.at(str(path)))
     except SettingsError as error:

@@ -13,7 +13,8 @@ from edge.attest import command
 from edge.attest.code import code_hash, installed_rooms
 from edge.attest.exposure import read_exposure
 from edge.attest.gather import gather
-from edge.attest.look import look
+from edge.attest.look import Protection, look
+from edge.attest.page import protection_lines
 from edge.attest.programs import Answer
 from edge.attest.tree import Tree
 from edge.attest.units import exposure_of, running
@@ -227,3 +228,10 @@ def test_a_sandboxed_process_is_found_so_from_outside(tmp_path):
     )  # fmt: skip
     assert look(Tree(tmp_path), 812, "AF_UNIX AF_INET").network
     assert look(Tree(tmp_path), 812, "").network
+
+
+def test_the_relay_is_not_blamed_for_its_network():
+    nothing = Protection(locked_memory=False, core_dumps=True, network=True, filtered=False, privileges=True)
+    relay = "\n".join(protection_lines("speckled-relay", nothing))
+    assert (relay.count("NO"), "its task" in relay, "no frames" in relay) == (3, True, True)
+    assert "\n".join(protection_lines("speckled-capture", nothing)).count("NO") == 5

@@ -1,6 +1,7 @@
 """`speckled doctor` as a person runs it: on a machine with nothing right, and where a check itself is wrong."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from edge.doctor.known import UNKNOWN, read_known
 from edge.doctor.page import document, lines, summary
 from edge.doctor.picamera2 import Packages
 from edge.doctor.system import Interpreter, Room, User
+from edge.errors import ConfigError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BROKEN = """\
@@ -113,6 +115,14 @@ def test_on_this_machine_with_nothing_set_up_it_ends_with_1_and_names_what_is_mi
     remedies = re.findall(r"^ +-> .+$", done.stdout, re.MULTILINE)
     assert len(remedies) >= done.stdout.count("  FAIL  ")
     assert "defect" not in done.stdout
+
+
+def test_who_may_not_read_the_settings_is_told_to_be_root_and_nothing_else(nothing_right, monkeypatch, capsys):
+    monkeypatch.setattr(os, "access", lambda path, *_, **__: path != nothing_right)
+    with pytest.raises(ConfigError) as error:
+        command.main(["--config", str(nothing_right)])
+    assert "sudo speckled doctor" in error.value.remedy
+    assert capsys.readouterr().out == ""
 
 
 def test_settings_that_cannot_be_read_at_all_leave_the_other_checks_their_defaults(tmp_path):
