@@ -19,10 +19,12 @@ from tempfile import TemporaryDirectory
 
 from edge.privacy.chain import read_chain
 from edge.privacy.examine import examine
+from edge.relay.account import counters, drawn_up
 
 Place = tuple[str, int]
 """An epoch in hexadecimal, and a position in it."""
-PERIOD = 1
+WORDS = ("signed", "spooled", "accepted")
+"""What a witness says of an envelope by its digest; `released` it says of a place in the ledger."""
 
 
 class Violation(Exception):
@@ -77,7 +79,10 @@ class Books:
     _freed_rows: int = 0
     _ledger: tuple[int, bytes] = (0, bytes(32))
     _releases: set[Place] = field(default_factory=set)
-    _accepted: set[str] = field(default_factory=set)
+    _said: dict[str, set[str]] = field(
+        default_factory=lambda: {word: set() for word in ("signed", "spooled", "accepted")}
+    )
+    unspooled: set[str] = field(default_factory=set)
     _base: int | None = 0
     _since: set[Place] = field(default_factory=set)
     _digests: set[str] = field(default_factory=set)
@@ -98,7 +103,7 @@ class Books:
         """Read everything in a fair order and compare. Raises Violation. The processes may run meanwhile."""
         self.read_witness()
         self.read_outbox()
-        taken = {digest for digest in self._accepted if digest not in self._digests}
+        taken = {digest for digest in self._said["accepted"] if digest not in self._digests}
         if taken:
             raise Violation(f"the relay accepted {len(taken)} observations and its outbox never held them")
         freed = set(self.freed)
@@ -126,6 +131,31 @@ class Books:
         if unexplained:
             raise Violation(f"dead letters that no fault explains: {', '.join(sorted(unexplained))}")
 
+    def pending(self) -> set[str]:
+        """Digests of what lies in capture's spool and was not seen in the outbox."""
+        self.read_witness()
+        self.read_outbox()
+        return self._said["spooled"] - self._digests - self.unspooled
+
+    def spool_put_back(self, pending: set[str]) -> None:
+        """The spool is an older one: of what was pending, it has only what is in it."""
+        files = (self.device / "capture" / "spool").glob("*.cose")
+        self.unspooled |= pending - {hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    def close(self, *, gentle: bool) -> None:
+        """The end of a site at rest: nothing is missing, and what the product counts as lost is what was lost."""
+        if missing := self.missing():
+            raise Violation(f"{len(missing)} committed observations are in no store, the first {min(missing)}")
+        if pending := self.pending():
+            raise Violation(f"{len(pending)} observations lay in the spool and never reached the outbox")
+        with reading(self.outbox) as database:
+            said = drawn_up(database, counters(database), waiting=0)
+        unwritten = self._said["signed"] - self._said["spooled"] - self._digests
+        if gentle and said.lost > len(unwritten):
+            raise Violation(f"the relay counts {said.lost} lost, and {len(unwritten)} never were on a disk")
+        if gentle and self.gone:
+            raise Violation(f"{len(self.gone)} observations were destroyed by nothing")
+
     def missing(self) -> list[Place]:
         """Committed, neither stored nor destroyed on purpose."""
         return [place for place in self.committed if place not in self.stored and place not in self.gone]
@@ -137,8 +167,8 @@ class Books:
         end = data.rfind(b"\n") + 1
         for line in data[self._witnessed : end].decode().splitlines():
             kind, *rest = line.split()
-            if kind == "accepted":
-                self._accepted.add(rest[0])
+            if kind in self._said:
+                self._said[kind].add(rest[0])
             else:
                 place = rest[0], int(rest[1])
                 if place in self._releases:
@@ -156,7 +186,7 @@ class Books:
                 rows = database.execute("SELECT epoch, position, envelope FROM observation").fetchall()
                 query = "SELECT epoch, position, digest, id FROM freed WHERE id > ? ORDER BY id"
                 freed = database.execute(query, (self._freed_rows,)).fetchall()
-                counters = dict(database.execute("SELECT name, value FROM counter"))
+                counted = dict(database.execute("SELECT name, value FROM counter"))
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):  # killed while it was made
                 return
@@ -173,7 +203,7 @@ class Books:
             self._freed_rows = row
         if vanished := before - self.waiting - self.freed:
             raise Violation(f"{len(vanished)} observations vanished from the outbox, the first {min(vanished)}")
-        self._count(counters)
+        self._count(counted)
 
     def _commit(self, place: Place, digest: str) -> None:
         known = self.committed.setdefault(place, digest)
@@ -280,8 +310,11 @@ class Books:
         return {
             "charged": len(self.charges),
             "released": self.released,
+            "signed": len(self._said["signed"]),
+            "spooled": len(self._said["spooled"]),
             "committed": len(self.committed),
             "stored": len(self.stored),
             "destroyed": sum(place not in self.stored for place in self.gone),
+            "put back": len(self.unspooled),
             "dead letters": sum(self.letters.values()),
         }

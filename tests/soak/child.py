@@ -181,6 +181,24 @@ def _witness(spawn: Spawn) -> None:
 
         return send
 
+    def written(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def write(spool: Any, number: int, envelope: bytes) -> None:
+            function(spool, number, envelope)
+            say(f"spooled {hashlib.sha256(envelope).hexdigest()}")
+
+        return write
+
+    def signed(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def hand_over(courier: Any, envelope: bytes) -> None:
+            say(f"signed {hashlib.sha256(envelope).hexdigest()}")
+            function(courier, envelope)
+
+        return hand_over
+
     if spawn.name == "capture":
         wrap("edge.privacy.window:Window.close", closed)
+        wrap("edge.spool:Spool.write", written)
+        wrap("edge.courier:Courier.hand_over", signed)
         wrap("edge.history:CollectorHistory.send", sent)

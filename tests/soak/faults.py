@@ -14,7 +14,7 @@ from soak.books import Violation
 from soak.child import CAMERA_FAULTS, CHIP_FAULTS
 from soak.life import Life
 from soak.points import POINTS
-from soak.proxy import BLACKHOLE, CORRUPT, CUT, PASS
+from soak.proxy import BLACKHOLE, CORRUPT, CUT, DELAY, REFUSE, THROUGH
 from soak.site import NAMES
 from wire.errors import WireReason
 from wire.exit import Exit
@@ -29,11 +29,15 @@ EXIT_PATIENCE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """weight: how often it is chosen. run: does it, and says whether it took place; its name stands in the table."""
+    """One kind; its name stands in the table.
+
+    weight: how often it is chosen. run: does it, and says whether it took place. gentle: no file is lost or put back.
+    """
 
     name: str
     weight: int
     run: Callable[[Life], bool]
+    gentle: bool = True
 
 
 def at_a_point(life: Life) -> bool:
@@ -113,19 +117,19 @@ def kill_the_broker(life: Life) -> bool:
     return True
 
 
-def _network(mode: int, name: str) -> Callable[[Life], bool]:
+def _network(how: int, name: str) -> Callable[[Life], bool]:
     def run(life: Life) -> bool:
         life.note(f"network: {name}")
-        if mode == CORRUPT:  # what the collector says of garbage, and what the relay counts then
+        if how == CORRUPT:  # what the collector says of garbage, and what the relay counts then
             life.books.explained |= LETTERS_OF_GARBAGE | {"forked"}
-        life.site.proxy.mode = mode
+        life.site.network.turn(how)
         life.wait(life.pick.choice((0.05, 0.2, 0.6)))
-        if mode == BLACKHOLE and life.pick.random() < 0.2:
-            life.wait(2.0)
-        if mode != CUT:  # bytes that were lost or altered make the rest of the stream worthless
-            life.site.proxy.mode = CUT
-            life.wait(0.05)
-        life.site.proxy.mode = PASS
+        if how == BLACKHOLE and life.pick.random() < 0.1:
+            life.wait(8.0)  # longer than the keepalive
+        if how == CORRUPT:  # the rest of a stream of which bytes were altered is worth nothing
+            life.site.network.turn(CUT)
+            life.wait(0.02)
+        life.site.network.turn(THROUGH)
         return True
 
     return run
@@ -203,6 +207,16 @@ def clock_back(life: Life) -> bool:
 
 def _entries(life: Life) -> int:
     return life.books.ledger.read_bytes().count(b"\n")
+
+
+def switch_off(life: Life) -> bool:
+    """A person closes the camera, and opens it again."""
+    life.note("privacy switch off")
+    file = life.site.device / "camera-off"
+    file.touch()
+    life.wait(life.pick.choice((0.05, 0.4, 1.0)))
+    file.unlink(missing_ok=True)
+    return True
 
 
 def break_the_camera(life: Life) -> bool:
@@ -356,7 +370,9 @@ def old_ledger(life: Life) -> bool:
     life.kill("capture")
     life.until(life.site.relay_listens, "the relay does not listen")
     life.books.check()
+    pending = life.books.pending()
     put_back(copy, capture)
+    life.books.spool_put_back(pending)
     life.books.new_ledger()
     process = life.site.processes["capture"]
     life.release("capture")
@@ -433,8 +449,11 @@ KINDS = (
     Kind("restart (SIGTERM)", 4, restart),
     Kind("pause (SIGSTOP)", 4, pause),
     Kind("broker killed, session lost", 5, kill_the_broker),
-    Kind("network cut", 4, _network(CUT, "cut")),
+    Kind("network cut", 3, _network(CUT, "cut")),
+    Kind("network refuses", 2, _network(REFUSE, "refuses")),
+    Kind("network late", 1, _network(DELAY, "late")),
     Kind("network swallows all", 3, _network(BLACKHOLE, "swallows all")),
+    Kind("privacy switch off and on", 2, switch_off),
     Kind("network alters bytes", 3, _network(CORRUPT, "alters bytes")),
     Kind("disk full", 4, fill_the_disk),
     Kind("writes refused", 4, refuse_writes),
@@ -444,16 +463,17 @@ KINDS = (
     Kind("entropy source", 4, break_the_chip),
     Kind("power cut of the device", 5, power_cut_of_the_device),
     Kind("power cut of the collector", 3, power_cut_of_the_collector),
-    Kind("outbox put back", 2, old_outbox),
-    Kind("store put back", 2, old_store),
-    Kind("ledger put back", 1, old_ledger),
-    Kind("outbox damaged", 2, spoil_the_outbox),
+    Kind("outbox put back", 2, old_outbox, gentle=False),
+    Kind("store put back", 2, old_store, gentle=False),
+    Kind("ledger put back", 1, old_ledger, gentle=False),
+    Kind("outbox damaged", 2, spoil_the_outbox, gentle=False),
 )
 
 
 def one(life: Life) -> Kind | None:
     """Choose a fault and do it; None where it did not come about."""
-    kind = life.pick.choices(KINDS, [kind.weight for kind in KINDS])[0]
+    kinds = [kind for kind in KINDS if kind.gentle or not life.gentle]
+    kind = life.pick.choices(kinds, [kind.weight for kind in kinds])[0]
     done = kind.run(life)
     life.wait(life.pick.choice((0, 0, 0.05, 0.2)))
     return kind if done else None

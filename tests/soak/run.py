@@ -185,6 +185,7 @@ def _live(options: argparse.Namespace, work: Path, number: int, count: int, bega
         process, plant = PLANTS[options.plant]
         plants[process] = plant
     life = Life(folder, random.Random(f"{options.seed}/{number}"), plants)
+    life.gentle = number % 2 == 0
     violation, made, missed = "", 0, 0
     try:
         life.begin()

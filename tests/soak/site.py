@@ -16,7 +16,7 @@ from conftest import PROGRAMS, Mosquitto, free_port
 from soak.child import Spawn, fork
 from soak.control import Control
 from soak.disk import SmallDisk, own_mounts
-from soak.proxy import Proxy
+from soak.proxy import Network
 from wire.keys import make_key_pair
 
 DEVICE = "ward-3"
@@ -148,14 +148,14 @@ class Site:
             raise RuntimeError("needs mosquitto: apt install mosquitto")
         extra = "max_queued_messages 0\nmax_inflight_messages 0\nset_tcp_nodelay true"
         self.broker = Mosquitto(program, folder / "broker", free_port(), extra=extra)
-        self.proxy = Proxy(self.broker.port)
+        self.network = Network(self.broker.port)
         self._configure()
 
     def _configure(self) -> None:
         """The device reaches the broker through the proxy, the collector without it."""
         speedup = 3600 * FRAMES_PER_SECOND
         (self.device / "speckled.toml").write_text(
-            SETTINGS.format(device=DEVICE, speedup=speedup, port=self.proxy.port)
+            SETTINGS.format(device=DEVICE, speedup=speedup, port=self.network.port)
         )
         (self.folder / "collector.toml").write_text(COLLECTOR.format(port=self.broker.port))
 
@@ -227,7 +227,7 @@ class Site:
         for name in NAMES:
             with contextlib.suppress(TimeoutError):
                 self.kill(name)
-        self.proxy.close()
+        self.network.close()
         self.broker.kill()
         for log in (self.witness, *self.logs.values()):
             log.close()

@@ -21,7 +21,8 @@ def show(tally: Any, seconds: float) -> str:
     lines += [
         f"{tally.lives} lives, {seconds / 60:.1f} minutes, {tally.cpu / 60:.1f} minutes of processor time",
         f"restarts: {restarts}",
-        f"windows charged {totals['charged']} ≥ released {totals['released']}",
+        f"windows charged {totals['charged']} ≥ released {totals['released']} ≥ signed {totals['signed']}",
+        f"on capture's disk {totals['spooled']} of these; lost there with a ledger put back {totals['put back']}",
         observations,
         f"violations {len(tally.violations)}",
     ]

@@ -23,7 +23,7 @@ from canary_rig import (
     start_under,
     write_frames,
 )
-from packets import PacketCapture
+from loopback import PacketCapture
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
