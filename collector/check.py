@@ -2,19 +2,17 @@
 
 from collections.abc import Callable
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from collector.errors import Reason, Rejected
 from collector.keys import ENROL
 from wire.check import check as check_statement
 from wire.codec import decode
-from wire.cose import verify
+from wire.cose import Keys, verify
 from wire.errors import WireError, WireReason
 from wire.schema import MAX_MESSAGE, Observation
 from wire.topics import Topics, parse
 
 
-def check(topic: str, envelope: bytes, root: str, key_of: Callable[[str], Ed25519PublicKey | None]) -> Observation:
+def check(topic: str, envelope: bytes, root: str, key_of: Callable[[str], Keys | None]) -> Observation:
     """The observation in this envelope, if the device of this topic signed it and it keeps the contract.
 
     In order: size, topic, device known, signature over payload and topic, schema, device named inside, statement.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from collector.acknowledge import acknowledgements
 from collector.check import check
@@ -12,7 +12,7 @@ from collector.errors import Reason, Rejected
 from collector.keys import DeviceKeys
 from collector.store import Ledger, Outcome, Store
 from wire.codec import decode, encode
-from wire.cose import sign, verify
+from wire.cose import Keys, sign, verify
 from wire.errors import WireError
 from wire.schema import CaptureReport, Observation, State
 from wire.topics import Topics, parse
@@ -124,7 +124,7 @@ class Ingest:
         return [(topic, sign(encode(word), self._key, topic)) for word in words]
 
 
-def _says_closed(state: State, key: Ed25519PublicKey, topic: str) -> bool:
+def _says_closed(state: State, key: Keys, topic: str) -> bool:
     """Whether capture has signed, for this topic, that the privacy switch is off."""
     try:
         envelope = base64.b64decode(state.signed or "", validate=True)

@@ -14,6 +14,8 @@ from wire.errors import WireError, WireReason
 from wire.scan import scan
 from wire.schema import MAX_MESSAGE
 
+Keys = Ed25519PublicKey | tuple[Ed25519PublicKey, ...]
+"""One key, or several that are all good: while a key is exchanged, the old one is."""
 SIGN1 = 18
 ALGORITHM, EDDSA, KEY_ID = 1, -8, 4
 
@@ -29,7 +31,7 @@ def sign(payload: bytes, key: Ed25519PrivateKey, topic: str) -> bytes:
     Raises:
         WireError: OVERSIZE, where the envelope would not fit a message.
     """
-    protected = cbor2.dumps({ALGORITHM: EDDSA, KEY_ID: key_id(key.public_key())}, canonical=True)
+    protected = _protected(key.public_key())
     signature = key.sign(_to_be_signed(protected, topic, payload))
     envelope = _close(protected, payload, signature)
     if len(envelope) > MAX_MESSAGE:
@@ -37,21 +39,26 @@ def sign(payload: bytes, key: Ed25519PrivateKey, topic: str) -> bytes:
     return envelope
 
 
-def verify(envelope: bytes, key: Ed25519PublicKey, topic: str) -> bytes:
-    """The payload, if this key signed it for this topic.
+def verify(envelope: bytes, key: Keys, topic: str) -> bytes:
+    """The payload, if this key, or one of these, signed it for this topic.
 
     Raises:
         WireError: OVERSIZE, MALFORMED, NOT_DETERMINISTIC or SIGNATURE. Never anything else.
     """
     protected, payload, signature = _open(envelope)
-    expected = cbor2.dumps({ALGORITHM: EDDSA, KEY_ID: key_id(key)}, canonical=True)
-    if protected != expected:
+    named = {_protected(each): each for each in (key if isinstance(key, tuple) else (key,))}
+    signer = named.get(protected)
+    if signer is None:
         raise WireError(WireReason.SIGNATURE, "signed with another key or algorithm")
     try:
-        key.verify(signature, _to_be_signed(protected, topic, payload))
+        signer.verify(signature, _to_be_signed(protected, topic, payload))
     except InvalidSignature:
         raise WireError(WireReason.SIGNATURE, "the signature does not fit") from None
     return payload
+
+
+def _protected(key: Ed25519PublicKey) -> bytes:
+    return cbor2.dumps({ALGORITHM: EDDSA, KEY_ID: key_id(key)}, canonical=True)
 
 
 def unverified(envelope: bytes) -> bytes:

@@ -46,6 +46,17 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
     return key
 
 
+def before(path: Path) -> Path:
+    """Where the key that this file's key took the place of is kept: device.pub, device.old.pub."""
+    return path.with_name(f"{path.stem}.old{path.suffix}")
+
+
+def read_public_keys(path: Path) -> tuple[Ed25519PublicKey, ...]:
+    """A key to verify with and, while one is exchanged, the one before it. Raises SettingsError."""
+    old = before(path)
+    return (read_public_key(path), *((read_public_key(old),) if old.exists() else ()))
+
+
 def _load(path: Path, parse: Callable[[bytes], object]) -> object:
     try:
         return parse(path.read_bytes())

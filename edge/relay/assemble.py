@@ -12,7 +12,7 @@ from edge.relay.deliver import Patience
 from edge.relay.outbox import Bounds
 from edge.relay.service import Relay, RelayOptions
 from edge.relay.watch import watch_options
-from wire.keys import read_public_key
+from wire.keys import read_public_keys
 from wire.service.attendance import Attendance
 
 
@@ -29,8 +29,8 @@ def run_relay(settings: Settings, *, stop: threading.Event) -> None:
             root=settings.mqtt.root,
             socket=Path(settings.relay.socket),
             outbox=state / "outbox.sqlite",
-            device_key=read_public_key(Path(settings.device.public_key)),
-            collector_key=read_public_key(Path(settings.mqtt.collector_key)),
+            device_key=read_public_keys(Path(settings.device.public_key)),
+            collector_key=read_public_keys(Path(settings.mqtt.collector_key)),
             broker=settings.mqtt,
             software=f"speckled {version('speckled')}",
             health_seconds=settings.relay.health_seconds,

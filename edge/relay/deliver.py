@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from edge.relay.outbox import Outbox
 from edge.relay.troubles import Troubles
 from wire.codec import decode
-from wire.cose import verify
+from wire.cose import Keys, verify
 from wire.errors import WireError, WireReason
 from wire.events import NO_SUBSCRIBERS, NOT_SENT, Published
 from wire.schema import Acknowledgement
@@ -71,7 +69,7 @@ class Delivery:
         outbox: Outbox,
         *,
         topics: Topics,
-        collector: Ed25519PublicKey,
+        collector: Keys,
         patience: Patience,
         troubles: Troubles,
         clock: Callable[[], float],

@@ -4,11 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from wire.check import check
 from wire.codec import decode
-from wire.cose import verify
+from wire.cose import Keys, verify
 from wire.errors import WireError, WireReason
 from wire.schema import CaptureReport, Observation
 from wire.topics import Topics
@@ -82,9 +80,7 @@ class Guard:
         clock: seconds that only grow.
     """
 
-    def __init__(
-        self, topics: Topics, key: Ed25519PublicKey, *, budget: RateBudget, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, topics: Topics, key: Keys, *, budget: RateBudget, clock: Callable[[], float]) -> None:
         self._topics = topics
         self._key = key
         self._messages = TokenBucket(budget.messages_per_second, budget.messages_at_once, clock)

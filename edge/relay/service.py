@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge.errors import BrokerRefused, ConfigError, Reason, RelayError
 from edge.relay.deliver import Delivery, Patience
@@ -25,7 +24,7 @@ from edge.relay.outbox import Bounds, Equivocation, Fork, Outbox, OutboxDamaged
 from edge.relay.troubles import Troubles
 from edge.relay.watch import Watch, WatchOptions
 from wire.broker import Broker
-from wire.cose import verify
+from wire.cose import Keys, verify
 from wire.errors import WireError
 from wire.events import NOT_SENT, Connected, Disconnected, Event, Message, Published, Refused, Subscribed, Will
 from wire.options import BrokerOptions
@@ -58,8 +57,8 @@ class RelayOptions:
     root: str
     socket: Path
     outbox: Path
-    device_key: Ed25519PublicKey
-    collector_key: Ed25519PublicKey
+    device_key: Keys
+    collector_key: Keys
     broker: BrokerOptions
     software: str
     health_seconds: float = 30.0
