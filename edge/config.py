@@ -160,7 +160,7 @@ def load(
     """
     layers = layers_of(path, environment=environment, assignments=assignments)
     try:
-        settings = settings_from(layers, Settings)
+        settings = settings_from(layers, Settings, lister="speckled config check")
     except SettingsError as error:
         raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
     if promise:

@@ -1,21 +1,18 @@
 """Everything that is wrong with settings, at once. Loaded only where something is."""
 
-import copy
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
+from msgspec import Meta, Struct
 
-from wire.layers import Layers, Tree
+from wire.kinds import choices, in_words, item, structs, tag_field
+from wire.layers import Layers
 
-UNKNOWN = re.compile(r"Object contains unknown field `(.+?)`")
-MISSING = re.compile(r"Object missing required field `(.+?)`")
-WRONG = re.compile(r"Invalid (?:enum )?value '(.*)'")
-MOST = 200
-"""Faults that are looked for in one section, at most."""
+_WRONG = re.compile(r"Invalid (?:enum )?value '(.*)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,110 +30,106 @@ class Fault:
         return f"{self.where}: {self.what} - at `{'$.' + self.place if self.place else '$'}`"
 
 
-def find_faults(layers: Layers, kind: type[msgspec.Struct]) -> list[Fault]:
-    """Every fault that a reader of this kind finds, section by section, in the order of its sections.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """As a Fault, before anybody has looked where it stands. at: what stands there, `place` or a key inside it."""
 
-    What is found at fault is taken out and the rest is looked at again, so that one fault does not hide another.
+    place: str
+    what: str
+    remedy: str
+    at: str
+
+
+def find_faults(layers: Layers, kind: type[Struct]) -> list[Fault]:
+    """Every fault of settings that should be of a kind: keys in the order of their layers, then those that are missing.
+
+    Each value is looked at by itself, so that no fault hides another; only below a table that does not say which
+    kind it is, nothing can be told. None where the settings are in order.
     """
-    tree = layers.tree
-    schema = msgspec.json.schema(kind)
-    sections = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    faults = [
-        Fault(layers.where(key), "", f"Object contains unknown field `{key}`", _near(key, list(sections)))
-        for key in tree
-        if key not in sections
-    ]
-    for name, field in sections.items():
-        if name in tree:
-            faults += _of_section(layers, name, tree[name], field.type, schema)
-        elif field.required:
-            what = f"Object missing required field `{name}`"
-            faults.append(Fault(layers.where(name), "", what, f"add the section [{name}]"))
-    return faults
+    found = list(_of_table(layers.tree, kind, ""))
+    if not found:
+        found = list(_of_value(layers.tree, kind, ""))
+    return [Fault(layers.where(each.at), each.place, each.what, each.remedy) for each in found]
 
 
-def _of_section(layers: Layers, name: str, tree: Any, kind: Any, schema: Tree) -> Iterator[Fault]:
-    tree = copy.deepcopy(tree)
-    removed: set[str] = set()
-    for _ in range(MOST):
-        try:
-            msgspec.convert(tree, kind)
-        except msgspec.ValidationError as error:
-            what, place = split(str(error))
-            if (missing := MISSING.match(what)) and f"{place}.{missing[1]}".strip(".") in removed:
-                return  # it was there, and at fault itself
-            yield _fault(layers, f"{name}.{place}".strip("."), what, schema)
-            unknown = UNKNOWN.match(what)
-            at = f"{place}.{unknown[1]}".strip(".") if unknown else place
-            if missing or not _take_out(tree, at):
-                return
-            removed.add(at)
-        else:
-            return
+def _look(value: Any, kind: Any, place: str) -> Iterator[_Found]:
+    tables, inner = structs(kind), item(kind)
+    if tables and isinstance(value, dict):
+        yield from _of_tables(value, tables, place)
+    elif inner is not None and isinstance(value, list) and structs(inner):
+        yield from _of_list(value, kind, inner, place)
+    elif pair := _pair(kind, value):
+        for index, (each, of) in enumerate(pair):
+            yield from _of_value(each, of, f"{place}[{index}]")
+    else:
+        yield from _of_value(value, kind, place)
 
 
-def _fault(layers: Layers, place: str, what: str, schema: Tree) -> Fault:
-    unknown = UNKNOWN.match(what)
-    where = layers.where(f"{place}.{unknown[1]}" if unknown else place)
-    return Fault(where, place, what, _remedy(schema, place, what))
+def _of_tables(value: dict[str, Any], tables: list[type[Struct]], place: str) -> Iterator[_Found]:
+    """A table of one kind, or of one of several, which it names."""
+    tag = tag_field(tables[0])
+    if tag is None:
+        yield from _of_table(value, tables[0], place)
+        return
+    known = {str(table.__struct_config__.tag): table for table in tables}
+    if tag not in value:
+        yield _Found(place, f"Object missing required field `{tag}`", f"add the key `{tag}`", place)
+    elif isinstance(value[tag], str) and value[tag] in known:
+        yield from _of_table(value, known[value[tag]], place)
+    else:
+        yield _Found(f"{place}.{tag}", f"Invalid value {value[tag]!r}", _choose(value[tag], known), f"{place}.{tag}")
 
 
-def split(message: str) -> tuple[str, str]:
-    """What msgspec says, and where: `Expected int`, `mqtt.port`."""
-    what, _, place = message.partition(" - at `$")
-    return what, place.strip("`.")
+def _of_table(value: dict[str, Any], kind: type[Struct], place: str) -> Iterator[_Found]:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    missing = dict.fromkeys(key for key, field in fields.items() if field.required and key not in value)
+    for key, inner in value.items():
+        at = f"{place}.{key}".strip(".")
+        if key in fields:
+            yield from _look(inner, fields[key].type, at)
+        elif key != tag_field(kind):
+            meant = _near(key, missing) or _near(key, fields)
+            missing.pop(meant or "", None)  # one mistake is one fault
+            remedy = f"did you mean `{meant}`?" if meant else "remove the key"
+            yield _Found(place, f"Object contains unknown field `{key}`", remedy, at)
+    for key in missing:
+        remedy = f"add the key `{key}`" if place else f"add the section [{key}]"
+        yield _Found(place, f"Object missing required field `{key}`", remedy, f"{place}.{key}".strip("."))
 
 
-def _take_out(tree: Any, place: str) -> bool:
-    """Remove what is at fault, or the list around it where nobody knows which item it was."""
-    keys = re.findall(r"[\w\-]+|\[[^\]]*\]", place)
-    while keys and keys[-1].startswith("["):
-        keys.pop()
-    *path, last = keys or [""]
-    for key in path:
-        if key.startswith("[") or not isinstance(tree, dict):
-            return _take_out_list(tree)
-        tree = tree.get(key)
-    return isinstance(tree, dict) and tree.pop(last, None) is not None
+def _of_list(value: list[Any], kind: Any, inner: Any, place: str) -> Iterator[_Found]:
+    for index, each in enumerate(value):
+        yield from _look(each, inner, f"{place}[{index}]")
+    notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    for note in notes:
+        if isinstance(note, Meta):  # of the items nothing is known here: only how many there are
+            yield from _of_value(value, Annotated[list[Any], note], place, kind)
 
 
-def _take_out_list(tree: Any) -> bool:
-    """Faults inside a list's items: the list as a whole counts as looked at."""
-    if isinstance(tree, list) and tree:
-        tree.clear()
-        return True
-    return False
+def _of_value(value: Any, kind: Any, place: str, meant: Any = None) -> Iterator[_Found]:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        what, _, beneath = str(error).partition(" - at `$")
+        at = place + beneath.strip("`")
+        wrong = _WRONG.match(what)
+        words = choices(kind) if wrong else []
+        remedy = _choose(wrong[1], words) if wrong and words else f"correct the value: {in_words(meant or kind)}"
+        yield _Found(at, what, remedy, at)
 
 
-def _remedy(schema: Tree, place: str, what: str) -> str:
-    if unknown := UNKNOWN.match(what):
-        return _near(unknown[1], sorted({key for node in _at(schema, place) for key in node.get("properties", {})}))
-    if missing := MISSING.match(what):
-        return f"add the key `{missing[1]}`"
-    wrong = WRONG.match(what)
-    choices = [choice for node in _at(schema, place) for choice in node.get("enum", [])] if wrong else []
-    if not wrong or not choices:
-        return f"correct the value at that key; `speckled config explain {place}` says what it can be"
-    near = difflib.get_close_matches(wrong[1], choices, n=1)
-    return f"did you mean `{near[0]}`?" if near else f"choose one of {', '.join(choices)}"
+def _pair(kind: Any, value: Any) -> list[tuple[Any, Any]] | None:
+    """A list of fixed length with what each item must be, where it has that length."""
+    kinds = get_args(kind)
+    if get_origin(kind) is not tuple or ... in kinds or not isinstance(value, list) or len(value) != len(kinds):
+        return None
+    return list(zip(value, kinds, strict=True))
 
 
-def _near(wrong: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(wrong, known, n=1)
-    return f"did you mean `{near[0]}`?" if near else "remove the key"
+def _choose(wrong: Any, known: Iterable[str]) -> str:
+    near = _near(str(wrong), known)
+    return f"did you mean `{near}`?" if near else f"choose one of {', '.join(known)}"
 
 
-def _at(tree: Tree, place: str) -> list[Tree]:
-    """All that a JSON schema allows at a place such as `entropy.partners[...].driver`."""
-    nodes = _expand(tree, tree)
-    for key, item in re.findall(r"([\w\-]+)|(\[[^\]]*\])", place):
-        inner = [node.get("items") if item else node.get("properties", {}).get(key) for node in nodes]
-        nodes = [part for node in inner if node for part in _expand(tree, node)]
-    return nodes
-
-
-def _expand(tree: Tree, node: Tree) -> list[Tree]:
-    """The alternatives of a node, with references followed."""
-    if "$ref" in node:
-        node = tree["$defs"][node["$ref"].rpartition("/")[2]]
-    return [part for each in node["anyOf"] for part in _expand(tree, each)] if "anyOf" in node else [node]
+def _near(wrong: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(wrong, sorted(known), n=1)), None)

@@ -54,8 +54,13 @@ def read_layers(
     return Layers(tuple(layer for layer in layers if layer is not None))
 
 
-def settings_from(layers: Layers, kind: type[T]) -> T:
+def settings_from(layers: Layers, kind: type[T], *, lister: str = "") -> T:
     """Validate. An unknown key is an error with a suggestion, never ignored.
+
+    Args:
+        layers: what was read.
+        kind: what it should be.
+        lister: the command that lists all faults, where there is one.
 
     Raises:
         SettingsError: with the first fault, and how many more there are.
@@ -66,5 +71,6 @@ def settings_from(layers: Layers, kind: type[T]) -> T:
         from wire.faults import find_faults  # noqa: PLC0415 (start-up time: only where something is wrong)
 
         first, *others = find_faults(layers, kind)
-        more = f" (and {len(others)} more: `speckled config check` shows all)" if others else ""
+        listed = f": `{lister}` lists them" if lister else ""
+        more = f" (and {len(others)} more{listed})" if others else ""
         raise SettingsError(first.detail + more, first.remedy) from None

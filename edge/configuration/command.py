@@ -85,7 +85,8 @@ def _show(options: argparse.Namespace) -> int:
 def _validated(options: argparse.Namespace) -> Settings:
     """As they are written: relative paths stay so, and the promise is not looked at."""
     try:
-        return settings_from(layers_of(options.config, assignments=options.set), Settings)
+        layers = layers_of(options.config, assignments=options.set)
+        return settings_from(layers, Settings, lister="speckled config check")
     except SettingsError as error:
         raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
 
