@@ -15,6 +15,8 @@ from edge.doctor.finding import Outcome, fail, ok, skip, warn
 from wire.keys import read_private_key, read_public_key
 from wire.settings import SettingsError
 
+STORES = ("/etc/credstore.encrypted", "/etc/credstore")
+"""Where the service manager looks for credentials by name (systemd.exec(5))."""
 SOON = timedelta(days=30)
 MAKE = "`speckled init` makes one; bring an old one back from its copy, as the collector knows the device by it"
 RENEW = "`speckled keys` renews it"
@@ -122,7 +124,8 @@ def _look_at(device: Device, path: Path) -> int | Outcome:
     except PermissionError:
         return skip(f"{path}: only root may look")
     except OSError as error:
-        return fail(f"{path}: {error.strerror}", MAKE)
+        sealed = [store for store in STORES if device.system.tree.at(f"{store}/{path.name}").exists()]
+        return skip(f"handed over from {sealed[0]}") if sealed else fail(f"{path}: {error.strerror}", MAKE)
 
 
 def _certificates(device: Device, name: str) -> list[x509.Certificate] | Outcome:

@@ -1,29 +1,30 @@
 """What of the settings can be used, also where not all of them can: so that one fault does not hide the others."""
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from edge.config import CameraSettings, DeviceSettings, MqttSettings, load
+from edge.config import CameraSettings, DeviceSettings, MqttSettings, Settings, check_promise, layers_of, load
 from edge.errors import ConfigError
 from edge.sections import CaptureSettings, RelaySettings, SwitchSettings
 from edge.sources import DiscoverSettings, QrngSettings, absolute, absolute_source
+from wire.faults import find_faults
 
 S = TypeVar("S", bound=msgspec.Struct)
 UNKNOWN = "unknown"
-_MOST_FAULTS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """What is wrong with the settings, and what to do."""
 
     detail: str
     remedy: str
+
+
+_MOST_FAULTS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +46,19 @@ class Known:
 
 
 def read_known(path: Path) -> Known:
-    """Settings as `edge.config.load` reads them; where it refuses, what can be used of them, with the faults."""
+    """Settings as `edge.config.load` reads them; where it refuses, what can be used of them, with every fault."""
     try:
-        settings = load(path)
+        layers = layers_of(path)
     except ConfigError as error:
-        return _rest_of(path, Fault(error.detail, error.remedy))
+        return _rest_of({}, path, (Fault(error.detail, error.remedy),))
+    faults = tuple(Fault(fault.detail, fault.remedy) for fault in find_faults(layers, Settings))
+    if faults:
+        return _rest_of(layers.tree, path, faults)
+    settings = load(path, promise=False)
+    try:
+        check_promise(layers, settings)
+    except ConfigError as error:
+        faults = (Fault(error.detail, error.remedy),)
     return Known(
         device=settings.device,
         identified=True,
@@ -59,13 +68,14 @@ def read_known(path: Path) -> Known:
         relay=settings.relay,
         switch=settings.switch,
         mqtt=settings.mqtt,
+        faults=faults,
     )
 
 
-def _rest_of(path: Path, fault: Fault) -> Known:
-    sections, base = _sections(path), path.absolute().parent
-    camera: CameraSettings | None = _converted(sections.get("camera"), CameraSettings)  # type: ignore[arg-type]  # a union
-    qrng: QrngSettings | None = _converted(sections.get("qrng"), QrngSettings)  # type: ignore[arg-type]  # a union
+def _rest_of(sections: dict[str, Any], path: Path, faults: tuple[Fault, ...]) -> Known:
+    base = path.absolute().parent
+    camera: CameraSettings | None = _converted(sections.get("camera"), CameraSettings)
+    qrng: QrngSettings | None = _converted(sections.get("qrng"), QrngSettings)
     device = _usable(sections, "device", DeviceSettings, DeviceSettings(id=UNKNOWN))
     return Known(
         device=absolute(device, base, "key", "public_key"),
@@ -80,15 +90,8 @@ def _rest_of(path: Path, fault: Fault) -> Known:
             base,
             *("collector_key", "password_file", "ca_file", "certificate_file", "key_file"),
         ),
-        faults=(fault,),
+        faults=faults,
     )
-
-
-def _sections(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def _usable(sections: dict[str, Any], name: str, kind: type[S], default: S) -> S:
@@ -105,7 +108,8 @@ def _usable(sections: dict[str, Any], name: str, kind: type[S], default: S) -> S
     return default
 
 
-def _converted(section: Any, kind: type[S]) -> S | None:
+def _converted(section: Any, kind: Any) -> Any:
+    """The section as one of a union of structs, or None."""
     try:
         return msgspec.convert(section, kind)
     except msgspec.ValidationError:

@@ -14,7 +14,7 @@ from edge.config import MqttSettings
 from edge.doctor import broker, mqtt
 from edge.doctor.mqtt import Step, Visit, visit_broker
 from wire.broker import Broker
-from wire.events import Connected, Message, Subscribed
+from wire.events import Connected, Disconnected, Message, Subscribed
 from wire.options import BrokerOptions
 from wire.topics import Topics
 
@@ -82,6 +82,14 @@ def test_mqtt_3_1_1_has_no_way_to_say_no(tmp_path, strict):
     assert found(tmp_path, visit, protocol="3.1.1")[-2:] == ["skip", "skip"]
 
 
+def what_comes(events, seconds):
+    while True:
+        try:
+            yield events.get(timeout=seconds)
+        except Empty:
+            return
+
+
 def next_of(events, kind):
     while True:
         event = events.get(timeout=15)
@@ -103,18 +111,15 @@ def test_a_visit_leaves_the_relays_session_and_everything_retained_as_they_were(
         visit_broker(options, "speckled", "ward-3")
         message = next_of(events, Message)
         assert (message.topic, message.payload) == (topics.health, b"")
-        with pytest.raises(Empty):
-            events.get(timeout=0.3)  # no Disconnected: nobody took the session over
+        assert not [event for event in what_comes(events, 0.3) if isinstance(event, Disconnected | Message)]
     finally:
         relay.stop()
     again = SimpleQueue()
     reader = Broker(options, client_id="reader", events=again, subscriptions=(topics.health, topics.state))
     reader.start()
     try:
-        next_of(again, Subscribed)
         assert next_of(again, Message).payload == b"online"
-        with pytest.raises(Empty):
-            again.get(timeout=0.3)  # nothing was retained on the health topic
+        assert not [event for event in what_comes(again, 0.3) if isinstance(event, Message)]
     finally:
         reader.stop()
 

@@ -40,6 +40,9 @@ require_locked_memory = false
 [mqtt]
 prot = 1883
 port = {port}
+keepalive = "often"
+[privacy]
+profil = "place"
 """
 SYNTHETIC = """\
 [device]
@@ -89,7 +92,7 @@ def test_a_machine_with_nothing_right_hears_of_every_fault_at_once(tmp_path, not
     for finding in examine(one):
         found.setdefault(finding.status, []).append(f"{finding.group}: {finding.name}")
     assert found[Status.FAIL] == [
-        "configuration: settings",
+        *(3 * ["configuration: settings"]),
         *("machine: 64 bits", "machine: system Python", "machine: clock"),
         *("storage: state directories", "storage: disk space"),
         *("memory: swap",),
@@ -110,7 +113,17 @@ def test_on_this_machine_with_nothing_set_up_it_ends_with_1_and_names_what_is_mi
     done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1, done.stderr
     assert done.stderr == ""
-    for fault in ("prot", "device.key", "device.pub", "collector.pub", "/dev/spidev0.0", "refused", "relay.sock"):
+    for fault in (
+        "`prot`",
+        "`profil`",
+        "keepalive",
+        "device.key",
+        "device.pub",
+        "collector.pub",
+        "/dev/spidev0.0",
+        "refused",
+        "relay.sock",
+    ):
         assert fault in done.stdout, fault
     remedies = re.findall(r"^ +-> .+$", done.stdout, re.MULTILINE)
     assert len(remedies) >= done.stdout.count("  FAIL  ")

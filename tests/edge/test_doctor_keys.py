@@ -86,6 +86,14 @@ def test_keys_that_are_not_there_fail_each_by_itself(tmp_path, pair):
     assert [look(one).status for look in (keys.client_certificate, keys.certificate_chain)] == ["skip"] * 2
 
 
+def test_a_key_that_the_service_manager_hands_over_is_left_to_it(tmp_path, pair):
+    one = with_keys(tmp_path, pair, device_key=None)
+    sealed = tmp_path / "etc/credstore.encrypted/device.key"
+    sealed.parent.mkdir()
+    sealed.write_text("sealed")
+    assert keys.device_key(one).status == "skip"
+
+
 def test_halves_of_two_pairs_fail(tmp_path, pair):
     one = with_keys(tmp_path, pair, device_pub=public(Ed25519PrivateKey.generate()))
     assert "not the public half" in keys.key_pair(one).detail
