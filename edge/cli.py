@@ -41,7 +41,7 @@ def _run(command: EntryPoint, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as error:
-        sys.stderr.write(
+        _write(
             f"speckled: `speckled {command.name}` needs the module {error.name}. "
             "Install the extra that brings it, for example: pip install 'speckled[collector]'.\n"
         )
@@ -51,10 +51,19 @@ def _run(command: EntryPoint, arguments: list[str]) -> int:
         if isinstance(error, BrokenPipeError) and _nobody_reads():
             return BROKEN_PIPE
         if remedy is None:
-            traceback.print_exc()
+            _write(traceback.format_exc())
             return Exit.INTERNAL
-        sys.stderr.write(f"speckled: {str(error).rstrip('.')}. {_sentence(remedy)}\n")
+        _write(f"speckled: {str(error).rstrip('.')}. {_sentence(remedy)}\n")
         return int(getattr(error, "exit", Exit.FAILED))
+
+
+def _write(text: str) -> None:
+    """To standard error. Where that goes to a full disk, the status still says what happened."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:  # what is left of it must not make the interpreter's own end fail either (status 120)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _nobody_reads() -> bool:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,12 @@ def test_the_list_of_commands_is_shown_without_loading_numpy_or_a_driver():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.stderr == ""
     assert "qrng       list, probe, test and commission" in result.stdout
+
+
+def test_the_status_is_the_documented_one_where_standard_error_cannot_be_written():
+    with Path("/dev/full").open("w", encoding="ascii") as full:
+        command = [sys.executable, "-m", "edge", "relay", "--config", "/nonexistent.toml"]
+        assert subprocess.run(command, stderr=full, check=False).returncode == Exit.CONFIG
 
 
 def test_a_reader_that_has_seen_enough_is_no_defect():
