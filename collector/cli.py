@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from collector.admit import admit
 from collector.compare import Comparison, Verdict, compare_observations, lean
 from collector.config import (
     DEVICES,
@@ -48,13 +49,16 @@ STATUS: dict[Verdict, int] = {"same place": 0, "different place": 1, "not enough
 
 
 def collector(argv: Sequence[str]) -> int:
-    """Run the collector until a signal ends it, or `init`: make its keys and settings. Returns the exit status.
+    """Run the collector until a signal ends it; `init`: make its keys and settings; `admit`: take a device's new key.
+
+    Returns the exit status.
 
     Raises:
         CollectorError: its `exit` is the status, its text and `remedy` the line for standard error.
         SystemExit: 2, where the arguments make no sense.
     """
-    return _init(argv[1:]) if list(argv[:1]) == ["init"] else _serve(argv)
+    action = {"init": _init, "admit": _admit}.get(argv[0] if argv else "")
+    return action(argv[1:]) if action else _serve(argv)
 
 
 def compare(argv: Sequence[str]) -> int:
@@ -161,6 +165,24 @@ def _init(argv: Sequence[str]) -> int:
         f"{directory / PUBLIC_KEY}: copy it to each device as collector.pub\n"
         f"{directory / DEVICES}: put each device's public key here as <device>.pub\n"
         f"{directory / SETTINGS}: then start `speckled collector --config {directory / SETTINGS}`\n"
+    )
+    return Exit.OK
+
+
+def _admit(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="speckled collector admit", description="Take a device's new key, on the signed word of its old one."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="device.rotation, from the device")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (collector.toml)")
+    parser.add_argument("--keys", metavar="DIRECTORY", help="public keys of the devices, <device>.pub")
+    flags = parser.parse_args(argv)
+    settings = load(flags.config) if flags.config else absolute(Settings(), Path.cwd())
+    devices = Path(flags.keys or settings.keys.devices)
+    done = admit(flags.file, devices)
+    sys.stdout.write(
+        f"{done.rotation.device}: {'admitted before' if done.again else 'admitted'}, key {done.rotation.fingerprint}\n"
+        f"The old key stays good until {devices / done.rotation.device}.old.pub is removed.\n"
     )
     return Exit.OK
 

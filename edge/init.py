@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from edge.errors import ConfigError, Reason
+from wire.certificates import make_request, make_tls_key
 from wire.keys import make_key_pair
 from wire.topics import DEVICE_PATTERN
 
@@ -72,13 +73,19 @@ root = "speckled"
 protocol = "5"                 # or "3.1.1"
 # username = "{device}"
 # password_file = "mqtt.password"
+# With TLS, usually on port 8883. device.csr is what the broker's authority signs; what it gives back is device.crt.
 # ca_file = "ca.pem"           # turns TLS on
+# certificate_file = "device.crt"
+# key_file = "tls.key"
 collector_key = "collector.pub"
 """
 
 
 def make_device(folder: Path, device: str) -> list[Path]:
-    """Write `device.key`, `device.pub` and `speckled.toml` into a folder. Never overwrites; returns the paths.
+    """Write keys, a certificate request and `speckled.toml` into a folder. Never overwrites; returns the paths.
+
+    `device.key` and `device.pub` sign observations. `tls.key` and `device.csr` are for a broker that asks devices for
+    a certificate.
 
     Raises:
         ConfigError: the id cannot be used in a topic, a file exists already, or the folder cannot be written.
@@ -93,9 +100,11 @@ def make_device(folder: Path, device: str) -> list[Path]:
         if settings.exists():
             raise ConfigError(Reason.CONFIG, f"{settings} exists", "choose another --dir, or move the old files away")
         make_key_pair(folder / "device.key", folder / "device.pub")
+        make_tls_key(folder / "tls.key")
+        make_request(folder / "tls.key", folder / "device.csr", device)
         settings.write_text(TEMPLATE.format(device=device), encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             Reason.CONFIG, f"{folder}: {error.strerror}", "choose another --dir, or run this as a user who may write it"
         ) from None
-    return [folder / "device.key", folder / "device.pub", settings]
+    return [*(folder / name for name in ("device.key", "device.pub", "tls.key", "device.csr")), settings]

@@ -26,8 +26,8 @@ def make_key_pair(private: Path, public: Path) -> None:
     """
     key = Ed25519PrivateKey.generate()
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _write(private, secret, 0o600)
-    _write(public, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
+    write_new(private, secret, 0o600)
+    write_new(public, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
 
 
 def read_private_key(path: Path) -> Ed25519PrivateKey:
@@ -66,7 +66,8 @@ def _load(path: Path, parse: Callable[[bytes], object]) -> object:
         raise _unusable(path, "not an unencrypted PEM key of a known kind") from None
 
 
-def _write(path: Path, data: bytes, mode: int) -> None:
+def write_new(path: Path, data: bytes, mode: int) -> None:
+    """A file that was not there, synced. Raises SettingsError."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:

@@ -124,10 +124,12 @@ def test_the_hash_holds_no_password_of_a_camera_that_somebody_could_guess_from_i
 
 
 def test_init_writes_a_configuration_that_loads_and_a_key_for_its_owner_only(tmp_path):
-    key, public, path = make_device(tmp_path, "ward-3")
+    key, public, tls, request, path = make_device(tmp_path, "ward-3")
     assert load(path).device.id == "ward-3"
     assert key.stat().st_mode & 0o777 == 0o600
+    assert tls.stat().st_mode & 0o777 == 0o600
     assert public.read_text().startswith("-----BEGIN PUBLIC KEY-----")
+    assert request.read_text().startswith("-----BEGIN CERTIFICATE REQUEST-----")
 
 
 def test_init_never_overwrites(tmp_path):
