@@ -15,6 +15,7 @@ from wire.faults import find_faults
 
 S = TypeVar("S", bound=msgspec.Struct)
 UNKNOWN = "unknown"
+_MOST_FAULTS = 64
 
 
 class Fault(NamedTuple):
@@ -22,9 +23,6 @@ class Fault(NamedTuple):
 
     detail: str
     remedy: str
-
-
-_MOST_FAULTS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
