@@ -8,47 +8,23 @@ never be taken for one of the new.
 import itertools
 import logging
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from wire.events import (
-    NOT_SENT,
-    Connected,
-    Disconnected,
-    Event,
-    Message,
-    Published,
-    Refused,
-    Subscribed,
-    Will,
-)
-from wire.options import BrokerOptions, read_password, tls_context
-from wire.schema import MAX_MESSAGE
+from wire.connection import Connection, Outgoing
+from wire.events import NOT_SENT, Disconnected, Event, Message, Published, Will
+from wire.handshake import WatchedSocket, explain
+from wire.options import BrokerOptions, read_password, tls_context, warnings
+from wire.settings import SettingsError
 from wire.topics import QOS, RETAIN
 
 log = logging.getLogger("speckled.broker")
-
-CREDENTIALS = frozenset({0x86, 0x87, 0x8A, 0x8C})
-"""MQTT 5, table 3-1: bad user name or password, not authorized, banned, bad authentication method."""
-UNLIMITED = 65535
-"""MQTT 5, section 3.2.2.3.3: the Receive Maximum of a broker that names none."""
-ANSWER_SECONDS = 10.0
-"""How long a broker may take to answer CONNECT."""
-_OTHER_VERSION = "the broker may speak another version of MQTT: see `protocol`"
-LARGEST_PACKET = 2 * MAX_MESSAGE
-"""What the broker may send us: enough that a message which is too long can still be named as such."""
-PENDING = 1024
-"""Events that may wait for the caller before messages that no acknowledgement holds back are dropped."""
-TAKEN_OVER = 0x8E
-"""MQTT 5, table 3-13: somebody else has connected under our client id."""
 
 
 class Broker:
@@ -98,11 +74,13 @@ class Broker:
         self._retry = retry
         self._jitter = jitter
         self._clock = clock
-        self._password = read_password(options)
-        self._tls = tls_context(options)
-        self._numbers = itertools.count(1)
-        self._unsent = itertools.count(-1, -1)
-        self._connection: _Connection | None = None
+        read_password(options)
+        tls_context(options)
+        for line in warnings(options):
+            log.warning("%s", line)
+        self._connections = itertools.count(1)
+        self._messages = itertools.count(1)
+        self._connection: Connection | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
 
@@ -127,20 +105,37 @@ class Broker:
         """Whether the network thread runs. False after start means a defect: the process should end."""
         return self._thread.is_alive()
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        expiry: int | None = None,
+        content_type: str | None = None,
+    ) -> int:
         """Hand one message to the connection and return the number that its Published will carry.
 
         A message on a broken connection is not kept: its Published comes with accepted False, or a Disconnected
         voids it.
+
+        Args:
+            topic: of the message.
+            payload: of the message.
+            qos: 0 or 1.
+            retain: whether the broker keeps it for who subscribes later.
+            expiry: seconds after which the broker drops it, wherever it still waits (MQTT 5 only).
+            content_type: of the payload, for who does not know the topic (MQTT 5 only).
         """
+        number = next(self._messages)
         connection = self._connection
         if connection and connection.accepted:
-            mid = connection.publish(topic, payload, qos=qos, retain=retain)
+            connection.publish(Outgoing(number, topic, payload, qos, retain, expiry, content_type))
             if self._connection is connection:
-                return mid
-        mid = next(self._unsent)
-        self._events.put(Published(mid, accepted=False, reason="there is no connection", code=NOT_SENT))
-        return mid
+                return number
+        self._events.put(Published(number, accepted=False, reason="there is no connection", code=NOT_SENT))
+        return number
 
     def acknowledge(self, message: Message) -> None:
         """Tell the broker that a message is dealt with. One of an earlier connection is left: it will come again."""
@@ -157,17 +152,29 @@ class Broker:
 
     def _connect_once(self) -> bool:
         """One connection from attempt to end. Whether the broker accepted it."""
-        connection = _Connection(
-            next(self._numbers), self._events, self._client(), self._subscriptions, manual_ack=self._manual_ack
+        try:
+            client = self._client()
+        except SettingsError as error:  # a file has changed since the start
+            self._events.put(Disconnected(f"{error.detail}; {error.remedy}"))
+            return False
+        connection = Connection(
+            next(self._connections), self._events, client, self._subscriptions, manual_ack=self._manual_ack
         )
         self._connection = connection
+        if self._stopping.is_set():  # by a thread that saw no connection yet
+            connection.leave()
         try:
             reason = connection.run(self._options, receive_maximum=self._receive_maximum, clock=self._clock)
+        except ssl.SSLError as error:
+            reason = explain(error, self._options)
         except OSError as error:
             reason = error.strerror or str(error) or type(error).__name__
         except Exception as error:  # the thread must outlive whatever a broken peer makes paho raise
             log.debug("the connection ended with an error", exc_info=True)
-            reason = f"an answer that is not MQTT ({type(error).__name__}); {_OTHER_VERSION}"
+            reason = (
+                f"an answer that is not MQTT ({type(error).__name__}); the broker may speak another version of "
+                "MQTT: see `protocol`"
+            )
         finally:
             self._connection = None
             connection.close()
@@ -176,6 +183,7 @@ class Broker:
         return connection.accepted
 
     def _client(self) -> paho.Client:
+        """A new client. Password and certificates are read again, so that renewed ones are used without a restart."""
         options = self._options
         five = options.protocol == "5"
         client = paho.Client(
@@ -188,139 +196,10 @@ class Broker:
         )
         client.suppress_exceptions = True
         if options.username is not None:
-            client.username_pw_set(options.username, self._password)
-        if self._tls:
-            client.tls_set_context(self._tls)
+            client.username_pw_set(options.username, read_password(options))
+        if context := tls_context(options):
+            context.sslsocket_class = WatchedSocket
+            client.tls_set_context(context)
         if self._will:
             client.will_set(self._will.topic, self._will.payload, qos=QOS["state"], retain=RETAIN["state"])
         return client
-
-
-class _Connection:
-    """One connection and its numbers: the upper bits of a mid name the connection, the lower 16 the packet."""
-
-    def __init__(
-        self,
-        number: int,
-        events: SimpleQueue[Event],
-        client: paho.Client,
-        subscriptions: tuple[str, ...],
-        *,
-        manual_ack: bool,
-    ) -> None:
-        self.accepted = False
-        self.refused = False
-        self._base = number << 16
-        self._events = events
-        self._client = client
-        self._subscriptions = subscriptions
-        self._manual_ack = manual_ack
-        self._end = ""
-        self._leaving = False
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
-        client.on_publish = self._on_publish
-        client.on_subscribe = self._on_subscribe
-        # With this in place paho leaves all writing to loop(), whichever thread publishes.
-        client.on_socket_register_write = lambda *_: None
-
-    def run(self, options: BrokerOptions, *, receive_maximum: int | None, clock: Callable[[], float]) -> str:
-        """Connect and serve until the connection ends, and say why it did. Raises OSError where none comes about."""
-        if options.protocol == "5":
-            asked = _properties(
-                PacketTypes.CONNECT,
-                SessionExpiryInterval=options.session_expiry,
-                ReceiveMaximum=receive_maximum,
-                MaximumPacketSize=LARGEST_PACKET,
-            )
-            self._client.connect(
-                options.host, options.port, options.keepalive, clean_start=options.session_expiry == 0, properties=asked
-            )
-        else:
-            self._client.connect(options.host, options.port, options.keepalive)
-        if self._leaving:  # asked to leave before there was a socket
-            self._client.disconnect()
-        patience = clock() + ANSWER_SECONDS
-        while self._client.loop(1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS and self._client.socket() is not None:
-            if not self.accepted and clock() > patience:
-                return f"no answer within {ANSWER_SECONDS:.0f} s; {_OTHER_VERSION}"
-        end = self._end or "the connection was closed"
-        return end if self.accepted else f"{end} before an answer; {_OTHER_VERSION}"
-
-    def leave(self) -> None:
-        """Queue the goodbye behind what has been published."""
-        self._leaving = True
-        self._client.disconnect()
-
-    def close(self) -> None:
-        """Let go of the socket, whatever state it is in, and of each other.
-
-        paho closes its inner sockets when the last reference to the client goes; a circle of references would leave
-        that to the garbage collector, which may take the sockets first and complain.
-        """
-        client = self._client
-        if socket := client.socket():
-            socket.close()
-        client.on_connect = client.on_disconnect = client.on_message = None
-        client.on_publish = client.on_subscribe = None
-
-    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> int:
-        return self._base | self._client.publish(topic, payload, qos, retain).mid
-
-    def acknowledge(self, message: Message) -> None:
-        if message.mid & ~0xFFFF == self._base:
-            self._client.ack(message.mid & 0xFFFF, message.qos)
-
-    def _on_connect(
-        self,
-        client: paho.Client,
-        _: object,
-        flags: paho.ConnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        if reason.is_failure:
-            self.refused = True
-            self._events.put(Refused(str(reason), credentials=reason.value in CREDENTIALS))
-            return
-        self.accepted = True
-        if self._subscriptions:
-            client.subscribe([(topic, 1) for topic in self._subscriptions])
-        receive_maximum = getattr(properties, "ReceiveMaximum", UNLIMITED)
-        # paho holds back what exceeds its own limit but does not learn the broker's (MQTT 5, section 4.9), and its
-        # setter refuses on an open connection for the sake of messages in flight, of which a new client has none.
-        client._max_inflight_messages = min(client.max_inflight_messages, receive_maximum)  # noqa: SLF001 (see above)
-        self._events.put(Connected(flags.session_present, receive_maximum))
-
-    def _on_disconnect(self, _c: paho.Client, _u: object, _f: object, reason: ReasonCode, _p: object) -> None:
-        if self._end:  # paho calls twice where the broker said goodbye, and only the first time knows why
-            return
-        self._end = str(reason)
-        if reason.value == TAKEN_OVER:
-            self._end += "; somebody else connects under the same client id: give each its own"
-
-    def _on_message(self, _c: paho.Client, _u: object, message: paho.MQTTMessage) -> None:
-        held_back = self._manual_ack and message.qos > 0
-        if not held_back and self._events.qsize() >= PENDING:
-            return
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = ""
-        self._events.put(Message(topic, bytes(message.payload), self._base | message.mid, message.qos))
-
-    def _on_publish(self, _c: paho.Client, _u: object, mid: int, reason: ReasonCode, _p: object) -> None:
-        self._events.put(Published(self._base | mid, not reason.is_failure, str(reason), reason.value))
-
-    def _on_subscribe(self, _c: paho.Client, _u: object, _mid: int, reasons: list[ReasonCode], _p: object) -> None:
-        refused = [str(reason) for reason in reasons if reason.is_failure]
-        self._events.put(Subscribed(not refused, ", ".join(refused)))
-
-
-def _properties(packet: int, **values: int | None) -> Properties:
-    properties = Properties(packet)  # type: ignore[no-untyped-call]  # paho has not annotated this one
-    for name, value in values.items():
-        if value is not None:
-            setattr(properties, name, value)
-    return properties

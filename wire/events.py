@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 NO_SUBSCRIBERS = 0x10
 """MQTT 5, table 3-4: the broker took the message and had nobody to give it to."""
+TOO_LARGE = 0x95
+"""MQTT 5, table 2-6, packet too large: said by ourselves, of a message beyond what the broker takes."""
+TOO_MANY = 0x97
+"""MQTT 5, table 2-6, quota exceeded: said by ourselves, where too much waits for the broker's answers already."""
 NOT_SENT = -1
 """Not of MQTT: there was no connection to send on."""
 

@@ -9,7 +9,8 @@ from queue import Empty, SimpleQueue
 import pytest
 from conftest import free_port
 
-from wire.broker import PENDING, Broker
+from wire.broker import Broker
+from wire.connection import PENDING
 from wire.events import NO_SUBSCRIBERS, NOT_SENT, Connected, Disconnected, Message, Published, Refused, Subscribed, Will
 from wire.options import BrokerOptions
 from wire.settings import SettingsError
@@ -365,3 +366,11 @@ def test_files_that_cannot_be_used_are_an_error_with_a_remedy_before_anything_st
         with pytest.raises(SettingsError) as caught:
             Client(1, **options)
         assert caught.value.remedy
+
+
+@pytest.mark.broker
+def test_a_stop_at_any_moment_of_the_start_is_quick(mosquitto):
+    for _ in range(30):
+        with client(mosquitto.port) as one:
+            pass
+        assert not one.broker.alive()
