@@ -25,7 +25,6 @@ from collector.config import (
     PageSettings,
     Settings,
     StoreSettings,
-    absolute,
     load,
 )
 from collector.errors import ConfigError, Reason
@@ -122,7 +121,7 @@ def _serve_parser() -> argparse.ArgumentParser:
 
 
 def _settings(flags: argparse.Namespace) -> Settings:
-    settings = load(flags.config) if flags.config else absolute(Settings(), Path.cwd())
+    settings = load(flags.config)
     host, port = flags.broker or (None, None)
     mqtt = _replaced(settings.mqtt, host=host, port=port, protocol=flags.protocol, root=flags.root)
     store = _replaced(settings.store, path=flags.store)
@@ -177,7 +176,7 @@ def _admit(argv: Sequence[str]) -> int:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings file (collector.toml)")
     parser.add_argument("--keys", metavar="DIRECTORY", help="public keys of the devices, <device>.pub")
     flags = parser.parse_args(argv)
-    settings = load(flags.config) if flags.config else absolute(Settings(), Path.cwd())
+    settings = load(flags.config)
     devices = Path(flags.keys or settings.keys.devices)
     done = admit(flags.file, devices)
     sys.stdout.write(

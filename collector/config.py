@@ -1,5 +1,7 @@
 """The settings of one collector, as they stand in collector.toml."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -75,20 +77,23 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     page: PageSettings | None = None
 
 
-def load(path: Path) -> Settings:
+def load(path: Path | None, *, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read collector.toml, collector.d/*.toml beside it and SPECKLED_COLLECTOR_SECTION__KEY; make paths absolute.
+
+    Without a file they are relative to the working directory.
 
     Raises:
         ConfigError: CONFIG, with the file, the key, what is wrong with it and a suggestion.
     """
     try:
-        settings = settings_from(read_layers(path, drop_ins=DROP_INS, prefix=PREFIX), Settings)
+        layers = read_layers(path, Settings, drop_ins=DROP_INS, prefix=PREFIX, environment=environment)
+        settings = settings_from(layers, Settings)
     except SettingsError as error:
         raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
-    return absolute(settings, path.resolve().parent)
+    return _absolute(settings, Path.cwd() if path is None else path.resolve().parent)
 
 
-def absolute(settings: Settings, base: Path) -> Settings:
+def _absolute(settings: Settings, base: Path) -> Settings:
     """The same settings with every relative path taken from `base`."""
 
     def fix(path: str | None) -> str | None:

@@ -134,6 +134,7 @@ def layers_of(path: Path, *, environment: Mapping[str, str] = os.environ, assign
     try:
         return read_layers(
             path,
+            Settings,
             drop_ins=DROP_INS,
             prefix=PREFIX,
             but=(COLLECTOR_PREFIX,),

@@ -25,7 +25,8 @@ class SettingsError(ValueError):
 
 
 def read_layers(
-    path: Path,
+    path: Path | None,
+    kind: type[msgspec.Struct],
     *,
     drop_ins: str,
     prefix: str,
@@ -36,7 +37,8 @@ def read_layers(
     """A settings file, the drop-ins in a folder beside it, the environment, and the command line; the last counts most.
 
     Args:
-        path: the file.
+        path: the file; without one there are no drop-ins either.
+        kind: what the settings should be.
         drop_ins: the name of the folder.
         prefix: of the variables.
         but: prefixes of variables that are somebody else's.
@@ -47,8 +49,9 @@ def read_layers(
         SettingsError: one of them cannot be read, or is not TOML.
     """
     try:
-        layers: list[Layer | None] = [read_file(path), *read_drop_ins(path.parent / drop_ins)]
-        layers += [from_environment(environment, prefix, but=but), from_assignments(assignments)]
+        layers: list[Layer | None] = [] if path is None else [read_file(path), *read_drop_ins(path.parent / drop_ins)]
+        layers.append(from_environment(environment, prefix, kind=kind, but=but))
+        layers.append(from_assignments(assignments, kind=kind))
     except LayerError as error:
         raise SettingsError(error.detail, error.remedy) from None
     return Layers(tuple(layer for layer in layers if layer is not None))

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.config import Settings
 from wire.layers import LayerError, Layers, from_assignments, from_environment, has, merge, read_drop_ins, read_file
 
 
@@ -49,6 +50,7 @@ def test_drop_ins_come_in_the_order_of_their_names_and_other_files_are_left(tmp_
     for name in ("20-b.toml", "10-a.toml"):
         (tmp_path / name).write_text(f'name = "{name}"\n')
     (tmp_path / "note.txt").write_text("not TOML")
+    (tmp_path / ".10-a.toml").write_text("an editor's")
     assert [layer.tree["name"] for layer in read_drop_ins(tmp_path)] == ["10-a.toml", "20-b.toml"]
     assert read_drop_ins(tmp_path / "absent") == []
 
@@ -70,6 +72,62 @@ def test_deeper_tables_have_more_underscores():
     layer = from_environment({"SPECKLED_PRIVACY__CUSTOM__VISITS": "2"}, "SPECKLED_")
     assert layer.tree == {"privacy": {"custom": {"visits": 2}}}
     assert layer.where("privacy.custom.visits") == "SPECKLED_PRIVACY__CUSTOM__VISITS"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "value"),
+    [
+        ("5", "protocol", "5"),
+        ("5", "keepalive", 5),
+        ("42", "username", "42"),
+        ("true", "username", "true"),
+        ("true", "tls", True),
+        ("yes", "tls", "yes"),
+        ('"8883"', "port", "8883"),
+        ("1\nport = 2", "port", "1\nport = 2"),
+        ("1", "unknown", 1),
+    ],
+)
+def test_a_value_is_text_where_the_key_wants_text_so_that_nobody_has_to_quote_twice(text, place, value):
+    layer = from_environment({f"SPECKLED_MQTT__{place.upper()}": text}, "SPECKLED_", kind=Settings)
+    assert layer.tree == {"mqtt": {place: value}}
+    assert from_assignments([f"mqtt.{place}={text}"], kind=Settings).tree == layer.tree
+
+
+def test_a_key_of_a_table_that_comes_in_kinds_is_read_as_any_of_them_wants_it():
+    names = {"SPECKLED_CAMERA__SOURCE": "0", "SPECKLED_CAMERA__DRIVER": "opencv", "SPECKLED_CAMERA__PATH": "12"}
+    tree = from_environment(names, "SPECKLED_", kind=Settings).tree
+    assert tree == {"camera": {"source": 0, "driver": "opencv", "path": "12"}}
+
+
+@pytest.mark.parametrize("names", [("A__B", "A__B__C"), ("A__B__C", "A__B__C__D")])
+def test_two_variables_that_say_different_things_of_one_key_are_refused(names):
+    with pytest.raises(LayerError, match=r"SPECKLED_A__B.*: SPECKLED_A__B.* says otherwise"):
+        from_environment({f"SPECKLED_{name}": "1" for name in names}, "SPECKLED_")
+    with pytest.raises(LayerError, match=r"--set a\.b.*: --set a\.b.* says otherwise"):
+        from_assignments([f"{name.lower().replace('__', '.')}=1" for name in reversed(names)])
+
+
+def test_the_last_of_two_assignments_to_one_key_counts():
+    assert from_assignments(["a.b=1", "a.b=2"]).tree == {"a": {"b": 2}}
+
+
+def test_a_table_can_be_assigned_and_added_to():
+    layer = from_assignments(["a={b = 1}", "a.c=2"])
+    assert layer.tree == {"a": {"b": 1, "c": 2}}
+    assert (layer.where("a.b"), layer.where("a.c"), layer.where("a")) == ("--set a", "--set a.c", "--set a")
+
+
+@pytest.mark.parametrize("name", ["mqtt__port", "Mqtt__PORT", "__PORT", "MQTT__", "MQTT____PORT"])
+def test_a_variable_that_looks_like_a_setting_and_names_none_is_refused(name):
+    with pytest.raises(LayerError, match=f"SPECKLED_{name}: no name of a setting") as caught:
+        from_environment({f"SPECKLED_{name}": "1"}, "SPECKLED_")
+    assert "SPECKLED_MQTT__PORT=8883" in caught.value.remedy
+
+
+def test_a_variable_that_is_no_text_is_refused():
+    with pytest.raises(LayerError, match="SPECKLED_MQTT__ROOT: not text in UTF-8"):
+        from_environment({"SPECKLED_MQTT__ROOT": b"\xff".decode(errors="surrogateescape")}, "SPECKLED_")
 
 
 @pytest.mark.parametrize("assignment", ["mqtt.port", "=1", "mqtt..port=1"])
