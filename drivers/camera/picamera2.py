@@ -1,7 +1,7 @@
 import re
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from drivers.errors import CameraError, CameraReason
 
 _SETTLE_SECONDS = 5.0
 _DRIFT = 0.01
+_LAST_MOMENT = 0.5
 _RAW_FORMAT = re.compile(r"S?(?P<order>[RGB]{4}|R)(?P<bits>8|10|12|14|16)")
 
 
@@ -141,13 +142,10 @@ class Picamera2Camera:
         """
         check_plane(self._identity, plane)
         try:
-            with self._camera.captured_request(wait=deadline) as request:
+            with self._captured(deadline) as request:
                 self._check_metadata(request.get_metadata())
                 with self._module.MappedArray(request, self._source, write=False) as mapped:
                     self._copy(mapped.array, plane)
-        except TimeoutError:
-            self._flush()
-            raise _late() from None
         except CameraError:
             raise
         except Exception as error:
@@ -164,10 +162,10 @@ class Picamera2Camera:
         camera, self._camera = self._camera, None
         if camera is None:
             return
-        for release in (camera.stop, camera.close):
-            # The camera is given up either way, and close promises not to fail.
-            with suppress(Exception):
-                release()
+        # picamera2's `stop` waits without end for its own thread, which an exception in it has ended; its `close` ends
+        # that thread first, and then stops. The camera is given up either way, and close promises not to fail.
+        with suppress(Exception):
+            camera.close()
 
     def _acquire(self, model: str) -> None:
         if self._stream == "raw":
@@ -231,12 +229,8 @@ class Picamera2Camera:
         end = self._clock() + _SETTLE_SECONDS
         exposure = gain = 0.0
         while (left := end - self._clock()) > 0:
-            try:
-                with self._camera.captured_request(wait=left) as request:
-                    metadata = request.get_metadata()
-            except TimeoutError:
-                self._flush()
-                raise _late() from None
+            with self._captured(left) as request:
+                metadata = request.get_metadata()
             exposure, gain = _exposure_of(metadata)
             if _near(exposure, self._exposure_us) and _near(gain, self._gain):
                 # In units of 16-bit values whatever the sensor's depth (libcamera, control SensorBlackLevels).
@@ -282,11 +276,27 @@ class Picamera2Camera:
         finally:
             self._scratch.fill(0)
 
-    def _flush(self) -> None:
-        """Take the capture job that timed out off picamera2's queue, where it would swallow a buffer for ever."""
-        # A flush that fails shows as the next timeout, and leads to reopening.
+    @contextmanager
+    def _captured(self, deadline: float) -> Iterator[Any]:
+        """The next request, given back at the end of the block. Raises CameraError(TIMEOUT)."""
+        job = self._camera.capture_request(wait=False)
+        try:
+            request = self._camera.wait(job, timeout=deadline)
+        except TimeoutError:
+            self._forget(job)
+            raise _late() from None
+        try:
+            yield request
+        finally:
+            request.release()
+
+    def _forget(self, job: Any) -> None:
+        """Take a job that is late off picamera2's queue, where it would swallow a buffer for ever."""
+        # What fails here shows as the next timeout, and leads to reopening. A job that was done meanwhile is not in the
+        # queue any more, and holds a buffer that nobody else will give back; of the others `wait` says: cancelled.
         with suppress(Exception):
             self._camera.cancel_all_and_flush()
+            self._camera.wait(job, timeout=_LAST_MOMENT).release()
 
 
 def _exposure_of(metadata: Mapping[str, Any]) -> tuple[float, float]:

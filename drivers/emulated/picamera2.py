@@ -1,7 +1,7 @@
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -20,16 +20,19 @@ class CameraFault(StrEnum):
     """The ways in which the emulated camera can break.
 
     TIMEOUT: no frames arrive. CANCELLED: the front end has failed, its requests vanish until the camera is stopped
-    and started. HANG_IN_STOP: as CANCELLED, and `stop` does not return until `let_go` is set. MISSING_CONTROL:
-    AnalogueGain is not advertised. WRONG_FORMAT: libcamera adjusts what was asked for to another format.
-    EXPOSURE_DRIFT: the sensor doubles its exposure unasked. GAIN_DRIFT: the image processor doubles its digital gain.
-    BUSY: another process has the camera. NO_LOADER, NO_TUNING: a picamera2 that cannot load, or take, a tuning.
-    DEAF: the manager of libcamera lives on when the camera is closed, with the tuning that it has read.
+    and started. HANG_IN_STOP: as CANCELLED, and `stop` does not return until `let_go` is set. DEAD_LOOP: the thread of
+    picamera2 has ended: as HANG_IN_STOP, but `close` does without it. LATE: a frame comes between its deadline and the
+    end of its job. MISSING_CONTROL: AnalogueGain is not advertised. WRONG_FORMAT: libcamera adjusts what was asked for
+    to another format. EXPOSURE_DRIFT: the sensor doubles its exposure unasked. GAIN_DRIFT: the image processor doubles
+    its digital gain. BUSY: another process has the camera. NO_LOADER, NO_TUNING: a picamera2 that cannot load, or take,
+    a tuning. DEAF: the manager of libcamera lives on when the camera is closed, with the tuning that it has read.
     """
 
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
     HANG_IN_STOP = "hang-in-stop"
+    DEAD_LOOP = "dead-loop"
+    LATE = "late"
     MISSING_CONTROL = "missing-control"
     WRONG_FORMAT = "wrong-format"
     EXPOSURE_DRIFT = "exposure-drift"
@@ -144,6 +147,7 @@ class _Camera:
         self._started = False
         self._failed = False
         self._frame = 0
+        self._late: list[_Job] = []
         self.sensor_format = f"SBGGR{module.sensor_bits}_CSI2P"
 
     @property
@@ -190,33 +194,44 @@ class _Camera:
         self._failed = False
 
     def stop(self) -> None:
-        if self._module.fault is CameraFault.HANG_IN_STOP:
+        if self._module.fault in {CameraFault.HANG_IN_STOP, CameraFault.DEAD_LOOP}:
             self._module.let_go.wait()
         self._started = False
 
     def close(self) -> None:
+        if self._module.fault is not CameraFault.DEAD_LOOP:
+            self.stop()
         self._started = False
         self._module.stuck_jobs = 0
         if self._module.fault is not CameraFault.DEAF:
             self._module.in_force = None
 
+    def capture_request(self, *, wait: bool) -> "_Job":
+        if wait or not self._started:
+            raise RuntimeError("a capture without a deadline, or from a camera that is not started, would never return")
+        return _Job()
+
+    def wait(self, job: "_Job", timeout: float) -> "_Request":
+        if job.cancelled:
+            raise CancelledError
+        if job.request is not None:
+            return job.request
+        fault, module = self._module.fault, self._module
+        self._failed |= fault in {CameraFault.CANCELLED, CameraFault.HANG_IN_STOP, CameraFault.DEAD_LOOP}
+        none_left = module.stuck_jobs + module.leaked >= _BUFFERS
+        if self._failed or fault is CameraFault.TIMEOUT or none_left or timeout <= 0:
+            module.stuck_jobs += 1
+            self._late.append(job)
+            raise TimeoutError
+        job.request = self._request()
+        if fault is CameraFault.LATE:
+            raise TimeoutError
+        return job.request
+
     def cancel_all_and_flush(self) -> None:
         self._module.stuck_jobs = 0
-
-    @contextmanager
-    def captured_request(self, wait: float | None = None) -> Iterator["_Request"]:
-        if wait is None or not self._started:
-            raise RuntimeError("a capture without a deadline, or from a camera that is not started, would never return")
-        fault = self._module.fault
-        self._failed |= fault in {CameraFault.CANCELLED, CameraFault.HANG_IN_STOP}
-        if self._failed or fault is CameraFault.TIMEOUT or self._module.stuck_jobs + self._module.leaked >= _BUFFERS:
-            self._module.stuck_jobs += 1
-            raise TimeoutError
-        self._module.leaked += 1
-        try:
-            yield self._request()
-        finally:
-            self._module.leaked -= 1
+        while self._late:
+            self._late.pop().cancelled = True
 
     def _request(self) -> "_Request":
         self._frame += 1
@@ -233,7 +248,8 @@ class _Camera:
         buffers = {"main": self._luma(random)}
         if self._configuration["raw"]:
             buffers["raw"] = self._raw(random)
-        return _Request(metadata, buffers)
+        self._module.leaked += 1
+        return _Request(metadata, buffers, self._module)
 
     def _black_levels(self) -> tuple[int, int, int, int]:
         tuning = self._module.in_force or {}
@@ -254,10 +270,22 @@ class _Camera:
         return values.view(np.uint8)
 
 
+@dataclass(eq=False)
+class _Job:
+    request: "_Request | None" = None
+    cancelled: bool = False
+
+
 class _Request:
-    def __init__(self, metadata: dict[str, Any], buffers: dict[str, NDArray[np.uint8]]) -> None:
+    def __init__(
+        self, metadata: dict[str, Any], buffers: dict[str, NDArray[np.uint8]], module: EmulatedPicamera2
+    ) -> None:
         self._metadata = metadata
         self.buffers = buffers
+        self._module = module
+
+    def release(self) -> None:
+        self._module.leaked -= 1
 
     def get_metadata(self) -> dict[str, Any]:
         return self._metadata

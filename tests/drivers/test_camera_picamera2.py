@@ -72,7 +72,7 @@ def test_without_the_flush_the_emulated_camera_runs_out_of_buffers_as_the_real_o
     module = EmulatedPicamera2()
     camera = make(module)
     camera.open()
-    monkeypatch.setattr(camera, "_flush", lambda: None)
+    monkeypatch.setattr(camera, "_forget", lambda job: None)
     plane = np.zeros((64, 96), np.uint8)
     module.fault = CameraFault.TIMEOUT
     for _ in range(4):
@@ -81,7 +81,9 @@ def test_without_the_flush_the_emulated_camera_runs_out_of_buffers_as_the_real_o
     assert reason_of(camera.read, plane, 0.1) is CameraReason.TIMEOUT
 
 
-@pytest.mark.parametrize("fault", [None, CameraFault.TIMEOUT, CameraFault.EXPOSURE_DRIFT, CameraFault.CANCELLED])
+@pytest.mark.parametrize(
+    "fault", [None, CameraFault.TIMEOUT, CameraFault.LATE, CameraFault.EXPOSURE_DRIFT, CameraFault.CANCELLED]
+)
 def test_every_request_is_released_whatever_happens(fault):
     module = EmulatedPicamera2()
     camera = make(module)
@@ -91,6 +93,18 @@ def test_every_request_is_released_whatever_happens(fault):
         with suppress(CameraError):
             camera.read(np.zeros((64, 96), np.uint8), 0.1)
     assert module.leaked == 0
+
+
+def test_a_camera_whose_own_thread_of_picamera2_has_ended_closes_and_opens_again():
+    module = EmulatedPicamera2()
+    camera = make(module)
+    camera.open()
+    module.fault = CameraFault.DEAD_LOOP
+    reason_of(camera.read, np.zeros((64, 96), np.uint8), 0.1)
+    camera.close()  # picamera2's `stop` would not return
+    module.fault = None
+    camera.open()
+    camera.read(np.zeros((64, 96), np.uint8), 0.1)
 
 
 def test_an_exposure_that_drifts_is_noticed_before_the_frame_is_used():

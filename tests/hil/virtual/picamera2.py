@@ -5,11 +5,11 @@ from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
 
-_HERE = str(Path(__file__).parent)
+_HERE = Path(__file__).resolve().parent
 
 
 def _real():
-    spec = PathFinder.find_spec("picamera2", [place for place in sys.path if place != _HERE])
+    spec = PathFinder.find_spec("picamera2", [place for place in sys.path if Path(place).resolve() != _HERE])
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError("No module named 'picamera2'", name="picamera2")
     module = module_from_spec(spec)
