@@ -59,6 +59,7 @@ def fork(spawn: Spawn) -> int:
         return process
     status = 70
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(70)

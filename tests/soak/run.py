@@ -1,11 +1,13 @@
 """The command: lives side by side, a line of progress, and the table at the end."""
 
 import argparse
+import ctypes
 import json
 import os
 import random
 import selectors
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -18,6 +20,7 @@ from typing import Any
 
 from soak import faults
 from soak.books import Violation
+from soak.child import PR_SET_PDEATHSIG
 from soak.life import CALM_EVERY, CHECK_EVERY, Life
 from soak.plants import PLANTS
 from soak.table import show
@@ -158,9 +161,13 @@ def _fork_life(options: argparse.Namespace, work: Path, number: int, count: int,
         return reader
     status = 1
     try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what it has started ends with it
         os.close(reader)
         _live(options, work, number, count, began, writer)
         status = 0
+    except SystemExit:
+        status = 1
     except BaseException:
         traceback.print_exc()
     finally:

@@ -1,4 +1,5 @@
 import pytest
+from conftest import ROOT
 
 from soak import faults, plants
 from soak.points import POINTS, owner
@@ -24,3 +25,16 @@ def test_every_process_between_frame_and_acknowledgement_has_points_and_planted_
     processes = {"capture", "relay", "collector"}
     assert {point.process for point in POINTS} == processes
     assert {process for process, _ in plants.PLANTS.values()} == processes
+
+
+def test_the_page_names_every_point_and_where_it_is():
+    page = (ROOT / "docs" / "soak.md").read_text(encoding="utf-8")
+    missing = [point for point in POINTS if f"| {point.process} | {point.name} | {point.when} " not in page]
+    assert missing == []
+    assert [point.target for point in POINTS if point.target.replace(":", ".") not in page] == []
+
+
+def test_the_page_says_how_each_planted_defect_is_found():
+    page = (ROOT / "docs" / "soak.md").read_text(encoding="utf-8")
+    table = page.partition("| defect | found because |")[2].partition("\n\n")[0]
+    assert len(table.strip().splitlines()) - 1 == len(plants.PLANTS)
