@@ -125,7 +125,7 @@ def test_a_file_that_others_could_have_written_says_nothing(tmp_path):
     assert read_exposure(None) == {}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file to another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
 def test_a_file_of_another_user_says_nothing(tmp_path):
     path = tmp_path / "exposure.json"
     write_exposure(path, {"speckled-capture": 3})

@@ -219,11 +219,11 @@ def test_memory_locked_once_but_not_for_what_comes_is_not_locked():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     if done.returncode == 3:
-        pytest.skip("needs a higher limit on locked memory")
+        pytest.skip("this machine does not let memory be locked")
     assert done.stdout == "[False, False, True]\n", done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_process_without_rights_that_may_not_be_dumped_can_still_look_at_itself():
     program = (
         "import ctypes, os\n"

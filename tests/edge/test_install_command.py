@@ -10,7 +10,7 @@ from edge.install.place import refuse_hidden
 from edge.install.remove import WORD
 
 PROGRAM = "/opt/elsewhere/bin/speckled"
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give files to other groups")
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to other groups")
 
 
 class System:

@@ -17,7 +17,7 @@ WRITABLE = {"capture": ("capture",), "relay": ("relay", "run"), "collector": ("s
 def read_only(site):
     """Start a process for which everything is read-only but the named folders."""
     if os.getuid() or subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("needs root and unshare, to make mounts: apt install util-linux")
+        pytest.skip("only root can make mounts, and only with unshare")
     (site.folder / "run").mkdir()
     settings = site.folder / "speckled.toml"
     settings.write_text(settings.read_text().replace('socket = "relay.sock"', 'socket = "run/relay.sock"'))
