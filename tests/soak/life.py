@@ -20,7 +20,7 @@ PATIENCE = 90.0
 """Seconds in which what has to happen happens, on a machine that is busy with other sites."""
 RESTART = 0.15
 """Seconds that a process may be down, at most, before its supervisor starts it again."""
-TAIL = 3000
+TAIL = 6000
 
 
 class Life:
