@@ -16,7 +16,7 @@ from wire.events import Connected, Disconnected, Event, Message, Published, Refu
 from wire.keys import read_private_key
 from wire.service.attendance import Attendance
 from wire.settings import SettingsError
-from wire.topics import QOS, RETAIN, subscription
+from wire.topics import CONTENT_TYPE, QOS, RETAIN, subscription
 
 log = logging.getLogger("speckled.collector")
 
@@ -90,7 +90,9 @@ class Service:
         for message in batch:
             self._broker.acknowledge(message)
         for topic, envelope in words:
-            self._broker.publish(topic, envelope, qos=QOS["ack"], retain=RETAIN["ack"])
+            self._broker.publish(
+                topic, envelope, qos=QOS["ack"], retain=RETAIN["ack"], content_type=CONTENT_TYPE["ack"]
+            )
 
     def _note(self, event: Event) -> None:
         match event:

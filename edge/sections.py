@@ -17,7 +17,8 @@ class RelaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Where the relay listens for capture and keeps its outbox, and how much of it.
 
     outbox_mb: MiB that observations may take on the disk; where a new one would need more, the oldest give way.
-    outbox_days: days that the relay has run while an observation waited, after which it is given up.
+    outbox_days: days that the relay has run while an observation waited, after which it is given up. message_expiry:
+    seconds after which a broker drops an observation that it could not hand on; the outbox sends it again.
     """
 
     socket: str = "/run/speckled/relay.sock"
@@ -26,6 +27,7 @@ class RelaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     outbox_days: Annotated[int, Meta(ge=1, le=36500)] = 90
     health_seconds: Annotated[float, Meta(gt=0)] = 30.0
     resend_seconds: Annotated[float, Meta(gt=0)] = 30.0
+    message_expiry: Annotated[int, Meta(ge=60, le=2**32 - 1)] = 7 * 86400
 
 
 class SwitchSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

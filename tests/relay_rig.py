@@ -67,7 +67,7 @@ class PlayedBroker:
         self.there = False
         self.events.put(Disconnected("Connection refused"))
 
-    def publish(self, topic, payload, *, qos=1, retain=False):
+    def publish(self, topic, payload, *, qos=1, retain=False, expiry=None, content_type=None):
         mid = next(self._mids)
         self.published.append(topic)
         if not self.there:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 NO_SUBSCRIBERS = 0x10
 """MQTT 5, table 3-4: the broker took the message and had nobody to give it to."""
+NOT_AUTHORIZED = 0x87
+"""MQTT 5, table 3-4: the broker's access list does not let this client write there."""
 TOO_LARGE = 0x95
 """MQTT 5, table 2-6, packet too large: said by ourselves, of a message beyond what the broker takes."""
 TOO_MANY = 0x97

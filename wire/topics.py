@@ -11,6 +11,15 @@ KINDS: tuple[str, ...] = get_args(Kind)
 VERSION = "v1"
 QOS: dict[Kind, Literal[0, 1]] = {"observation": 1, "state": 1, "health": 0, "ack": 1}
 RETAIN: dict[Kind, bool] = {"observation": False, "state": True, "health": False, "ack": True}
+SIGNED = 'application/cose; cose-type="cose-sign1"'
+"""RFC 9052, section 11.3.1."""
+CONTENT_TYPE: dict[Kind, str] = {
+    "observation": SIGNED,
+    "state": "application/json",
+    "health": "application/json",
+    "ack": SIGNED,
+}
+"""As wire/asyncapi.yaml has it; MQTT 5 carries it, and nobody needs it to read a message."""
 # Python's $ also matches before a last line feed, which no topic may have.
 DEVICE_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?(?!\n)$"
 ROOT_PATTERN = r"^[a-z0-9][a-z0-9-]{0,31}(/[a-z0-9][a-z0-9-]{0,31}){0,3}(?!\n)$"

@@ -69,6 +69,8 @@ MEANING: dict[str, str] = {
     "relay.outbox_days": "days of running time after which an observation that still waits is given up, counted",
     "relay.health_seconds": "seconds between two health messages",
     "relay.resend_seconds": "seconds before an observation without the collector's word is sent again, at first",
+    "relay.message_expiry": "seconds after which the broker drops an observation that it could not hand on; the outbox "
+    "sends it again (MQTT 5)",
     "mqtt.host": "name or address of the broker",
     "mqtt.port": "its port; 8883 is usual with TLS",
     "mqtt.protocol": "version of MQTT: 5, or 3.1.1 for an older broker",

@@ -34,6 +34,7 @@ def run_relay(settings: Settings, *, stop: threading.Event) -> None:
             broker=settings.mqtt,
             software=f"speckled {version('speckled')}",
             health_seconds=settings.relay.health_seconds,
+            message_expiry=settings.relay.message_expiry,
             patience=Patience(first=settings.relay.resend_seconds),
             bounds=Bounds(size=settings.relay.outbox_mb * 2**20, age=settings.relay.outbox_days * 86400.0),
             watch=watch_options(settings, state),

@@ -11,7 +11,7 @@ from edge.relay.troubles import Troubles
 from wire.codec import decode
 from wire.cose import Keys, verify
 from wire.errors import WireError, WireReason
-from wire.events import NO_SUBSCRIBERS, NOT_SENT, Published
+from wire.events import NO_SUBSCRIBERS, NOT_AUTHORIZED, NOT_SENT, TOO_LARGE, Published
 from wire.schema import Acknowledgement
 from wire.topics import Topics
 
@@ -158,6 +158,8 @@ class Delivery:
         if taken:
             self._hold = HOLD[0]
             self._troubles.over("observations")
+        elif answer.code == TOO_LARGE:  # that holds for this observation, not for the others
+            self._troubles.say("size", f"{answer.reason}. Raise its limit: max_packet_size in mosquitto.conf")
         else:
             self._rest(answer)
         if row in self._rows:
@@ -212,7 +214,9 @@ class Delivery:
         if answer.code == NO_SUBSCRIBERS:
             why = f"no collector subscribes to {self._topics.observation}; observations wait in the outbox"
         else:
-            why = f"the broker refuses observations: {answer.reason}. Let this device write to its topics"
+            lacks_rights = answer.code == NOT_AUTHORIZED
+            remedy = "Let this device write to its topics" if lacks_rights else "See the broker's log"
+            why = f"the broker refuses observations: {answer.reason}. {remedy}"
         self._troubles.say("observations", why)
 
     def _await(self, row: int) -> None:

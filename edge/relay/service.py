@@ -31,7 +31,7 @@ from wire.options import BrokerOptions
 from wire.schema import CaptureReport, Health, State
 from wire.service.attendance import Attendance
 from wire.settings import SettingsError
-from wire.topics import QOS, RETAIN, Kind, Topics
+from wire.topics import CONTENT_TYPE, QOS, RETAIN, Kind, Topics
 
 log = logging.getLogger("speckled.relay")
 
@@ -50,7 +50,7 @@ class RelayOptions:
     device, root: name the topics. socket: where capture connects; users: further user ids that may. outbox: the
     database file, and bounds how much it holds. device_key: what capture signs with; collector_key: what
     acknowledgements are signed with. software: for the birth message. health_seconds: between two health messages.
-    watch: who may watch the relay.
+    watch: who may watch the relay. message_expiry: seconds that a broker may keep an observation.
     """
 
     device: str
@@ -62,6 +62,7 @@ class RelayOptions:
     broker: BrokerOptions
     software: str
     health_seconds: float = 30.0
+    message_expiry: int = 7 * 86400
     patience: Patience = field(default_factory=Patience)
     bounds: Bounds = field(default_factory=Bounds)
     budget: RateBudget = field(default_factory=RateBudget)
@@ -368,7 +369,14 @@ class Relay:
         return msgspec.structs.replace(health, released=released, epsilon=watch.epsilon)
 
     def _publish(self, kind: Kind, payload: bytes) -> int:
-        return self._broker.publish(self._topics.of(kind), payload, qos=QOS[kind], retain=RETAIN[kind])
+        return self._broker.publish(
+            self._topics.of(kind),
+            payload,
+            qos=QOS[kind],
+            retain=RETAIN[kind],
+            expiry=self._options.message_expiry if kind == "observation" else None,
+            content_type=CONTENT_TYPE[kind],
+        )
 
     def _state(self, state: str) -> bytes:
         named = msgspec.convert({"state": state, "session": self._session, "software": self._options.software}, State)

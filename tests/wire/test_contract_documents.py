@@ -105,3 +105,9 @@ def test_the_asyncapi_document_keeps_the_rules_of_version_3():
             payload = resolve(resolve(message))["payload"]
             reference = payload.get("schema", {}).get("$ref")
             assert resolve(payload) if reference is None else (WIRE / reference).is_file()
+
+
+def test_the_asyncapi_document_has_the_content_types_of_the_code():
+    for kind, channel in ASYNC["channels"].items():
+        for message in channel["messages"].values():
+            assert resolve(message)["contentType"] == topics.CONTENT_TYPE[kind]
