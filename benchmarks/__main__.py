@@ -13,6 +13,7 @@ from benchmarks.ledger_cost import ledger_costs
 from benchmarks.memory import capture_memory
 from benchmarks.noise_cost import noise_costs
 from benchmarks.sampler_cost import sampler_costs
+from benchmarks.service_cost import service_costs
 
 PACKAGES = ("speckled", "numpy", "opencv-python-headless", "opendp", "diffprivlib")
 
@@ -29,6 +30,7 @@ def main() -> None:
         ("Health tests", health_costs),
         ("The ledger", ledger_costs),
         ("Memory", capture_memory),
+        ("The services", service_costs),
     )
     for title, make in parts:
         sys.stderr.write(f"measuring: {title.lower()} ...\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 from wire.keys import make_key_pair
 
 SECONDS = 12.0
-LIMIT_MB = 200
+LIMIT_MB = 150
 
 
 def capture_memory() -> str:
