@@ -54,12 +54,15 @@ class Spawn:
 def fork(spawn: Spawn) -> int:
     """Start the process; its id."""
     parent = os.getpid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # the rig's own handler is not the product's
     process = os.fork()
+    if not process:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     if process:
         return process
     status = 70
     try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(70)

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,8 @@ def ledger_forgets_its_last_entry() -> None:
 
     def begin(original: Callable[..., Any], ledger: Any, path: Path, **named: Any) -> None:
         if path.exists() and len(lines := path.read_bytes().splitlines(keepends=True)) > 2:
-            path.write_bytes(b"".join(lines[:-1]))
+            with suppress(OSError):  # on a full disk it cannot even do that
+                path.write_bytes(b"".join(lines[:-1]))
         original(ledger, path, **named)
 
     believing = edge.privacy.ledger.open_head
