@@ -248,6 +248,7 @@ def break_the_chip(life: Life) -> bool:
     life.until(lambda: process.pid is not None, "capture did not start")
     life.note(f"entropy source: {CHIP_FAULTS[number]}")
     life.allow("capture", Exit.NO_ENTROPY)
+    life.broken_chip = True  # killed after it has written the latch, capture ends with that at its next start
     before = process.starts
     life.site.world.chip = number
     life.site.world.chips += 1
