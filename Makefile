@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench audit nightly oldest clean
+.PHONY: help demo test soak check bench audit nightly oldest deb clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -38,6 +38,9 @@ oldest: ## the tests of the numeric rooms with the oldest numpy that is supporte
 	@test -d $(VENV)-oldest || $(PYTHON) -m venv $(VENV)-oldest
 	@$(VENV)-oldest/bin/pip install --quiet --disable-pip-version-check -c constraints-oldest.txt -e '.[collector,dev]'
 	@$(VENV)-oldest/bin/python -m pytest tests/edge tests/audit tests/wire $(ARGS)
+
+deb: ## a Debian package in dist: ARCH=arm64 (default) or amd64; docs/install.md
+	@PYTHON=$(PYTHON) packaging/deb $(or $(ARCH),arm64)
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-bench demo-run audit-run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
