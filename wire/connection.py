@@ -27,6 +27,8 @@ WINDOW = 20
 """QoS 1 messages without an answer, at most, where the broker takes more: mosquitto's own limit."""
 ANSWER_SECONDS = 10.0
 """How long a broker may take to answer CONNECT."""
+GOODBYE_SECONDS = 1.0
+"""How long answers that are still on their way are waited for before the goodbye."""
 SILENCE = 1.5
 """Times the keepalive after which a broker that says nothing is given up, as brokers do with clients (MQTT 5, section
 3.1.2.10). A ping goes out after one keepalive without a word, so that half of one is left for its answer."""
@@ -35,10 +37,12 @@ LARGEST_PACKET = 2 * MAX_MESSAGE
 PENDING = 1024
 """Events that may wait for the caller before messages that no acknowledgement holds back are dropped; messages that
 may wait for the broker's answers to earlier ones before more are refused."""
+OTHER_VERSION = 0x84
+"""MQTT 5, table 3-1: the broker does not speak the version that it was asked in."""
 TAKEN_OVER = 0x8E
 """MQTT 5, table 3-13: somebody else has connected under our client id."""
-TURN = 1000
-"""Milliseconds between two looks at the time."""
+TURN, LAST_TURN = 1000, 100
+"""Milliseconds between two looks at the time, and while the goodbye waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Connection:
         self._manual_ack = manual_ack
         self._end = ""
         self._leaving = self._left = False
+        self._going: float | None = None
         self._five = False
         self._window = WINDOW
         self._largest: int | None = None
@@ -116,11 +121,11 @@ class Connection:
         end = self._serve(clock)
         if isinstance(kept, WatchedSocket) and kept.trouble:
             return explain(kept.trouble, options)
-        end = end or self._end or "the connection was closed"
         if self.accepted:
-            return end
+            return end or self._end or "the connection was closed"
         also = "" if speaks_tls(options) else ", or TLS only: see `ca_file`"
-        return f"{end} before an answer; the broker may speak another version of MQTT: see `protocol`{also}"
+        end = end or f"{self._end or 'the connection was closed'} before an answer"
+        return f"{end}; the broker may speak another version of MQTT: see `protocol`{also}"
 
     def publish(self, message: Outgoing) -> None:
         """Queue a message. What is of QoS 0 overtakes what waits for the broker's answers."""
@@ -175,13 +180,13 @@ class Connection:
         client, begun = self._client, clock()
         heard = begun
         while (kept := client.socket()) is not None:
-            self._hand_over()
+            self._hand_over(clock())
             if self._turn(kept):
                 heard = clock()
             if not self.accepted and clock() - begun > ANSWER_SECONDS:
-                return f"none within {ANSWER_SECONDS:.0f} s"
+                return f"no answer within {ANSWER_SECONDS:.0f} s"
             if clock() - heard > SILENCE * client.keepalive:
-                return f"the broker has said nothing for {SILENCE * client.keepalive:.0f} s"
+                return f"the broker has said nothing for {SILENCE * client.keepalive:g} s"
         return ""
 
     def _turn(self, kept: "paho.SocketLike") -> bool:
@@ -191,7 +196,7 @@ class Connection:
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
         poll.register(kept, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
-        ready = dict(poll.poll(0 if decrypted else TURN))
+        ready = dict(poll.poll(0 if decrypted else LAST_TURN if self._leaving else TURN))
         if self._woken.fileno() in ready:
             self._woken.recv(4096)
         happened = ready.get(kept.fileno(), 0)
@@ -207,7 +212,7 @@ class Connection:
         with contextlib.suppress(OSError):  # it is awake already, or has ended
             self._wake.send(b".")
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, now: float) -> None:
         """What other threads have left here goes to paho, as far as the broker takes it now."""
         leaving = self._leaving  # before the queues are looked at: what was published before must go before
         while self._acknowledged:
@@ -216,9 +221,18 @@ class Connection:
             self._send(self._windowed.popleft(), self._unanswered)
         while self._at_once:
             self._send(self._at_once.popleft(), self._unwritten)
-        if leaving and not self._left:
+        if leaving and not self._left and self._may_leave(now):
             self._left = True
             self._client.disconnect()
+
+    def _may_leave(self, now: float) -> bool:
+        """Answers that are on their way are waited for.
+
+        To close over them would reset the connection, and what the broker has not read by then would be lost.
+        """
+        if self._going is None:
+            self._going = now
+        return not self._unanswered or now - self._going > GOODBYE_SECONDS
 
     def _send(self, message: Outgoing, numbers: dict[int, int]) -> None:
         properties = None
@@ -245,6 +259,8 @@ class Connection:
         lacking = "" if reason.is_failure else _lacking(properties)
         if reason.is_failure or lacking:
             self.refused = True
+            if reason.value == OTHER_VERSION:
+                lacking = f"{reason}: set `protocol`"
             self._events.put(Refused(lacking or str(reason), credentials=reason.value in CREDENTIALS))
             self._leaving = True
             return

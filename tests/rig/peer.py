@@ -138,9 +138,10 @@ class Peer:
         self._current.send(packets.publish(data, self._current.version) if isinstance(data, Publish) else data)
 
     def drop(self) -> None:
-        """Reset the newest connection."""
-        assert self._current is not None
-        self._current.reset()
+        """Reset the newest connection, if it is still there."""
+        if self._current is not None:
+            with contextlib.suppress(OSError):
+                self._current.reset()
 
     def _accept(self) -> None:
         while True:

@@ -4,15 +4,14 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 import pytest
 from conftest import free_port
+from rig.client import Client, client, ready
 
-from wire.broker import Broker
 from wire.connection import PENDING
 from wire.events import NO_SUBSCRIBERS, NOT_SENT, Connected, Disconnected, Message, Published, Refused, Subscribed, Will
-from wire.options import BrokerOptions
 from wire.settings import SettingsError
 
 AMQTT = """
@@ -26,52 +25,6 @@ async def serve():
     await asyncio.Event().wait()
 asyncio.run(serve())
 """
-
-
-class Client:
-    """A broker client that remembers every event and can wait for the next of a kind."""
-
-    def __init__(self, port, *, client_id="client", subscriptions=(), will=None, manual_ack=False, **options):
-        self.events = SimpleQueue()
-        self.past = []
-        self.broker = Broker(
-            BrokerOptions(port=port, **options),
-            client_id=client_id,
-            events=self.events,
-            subscriptions=subscriptions,
-            will=will,
-            manual_ack=manual_ack,
-            retry=(0.05, 0.2),
-            jitter=lambda: 0.5,
-        )
-
-    def wait(self, kind, seconds=15):
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                event = self.events.get(timeout=max(0, end - time.monotonic()))
-            except Empty:
-                raise AssertionError(f"no {kind.__name__} in {self.past}") from None
-            self.past.append(event)
-            if isinstance(event, kind):
-                return event
-
-
-@contextmanager
-def client(port, **how):
-    one = Client(port, **how)
-    one.broker.start()
-    try:
-        yield one
-    finally:
-        one.broker.stop()
-
-
-@contextmanager
-def ready(port, **how):
-    with client(port, **how) as one:
-        one.wait(Subscribed if how.get("subscriptions") else Connected)
-        yield one
 
 
 @pytest.fixture(scope="module")
