@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -55,7 +55,7 @@ class Picamera2Settings(
     number: Annotated[int, Meta(ge=0)] = 0
     stream: Literal["luma", "raw"] = "raw"
     exposure_us: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000
-    gain: Annotated[float, Meta(ge=1)] = 1.0
+    gain: Annotated[float, Meta(ge=1, le=64)] = 1.0
 
 
 class OpenCvSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="driver", tag="opencv"):
@@ -166,7 +166,7 @@ def load(
         raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
     if promise:
         check_promise(layers, settings)
-    return _absolute(settings, path.resolve().parent)
+    return with_absolute_paths(settings, path.resolve().parent)
 
 
 def check_promise(layers: Layers, settings: Settings) -> None:
@@ -175,18 +175,25 @@ def check_promise(layers: Layers, settings: Settings) -> None:
     Raises:
         ConfigError: it cannot; where that is said, why, and what could be.
     """
+    for refused in refusals(layers, settings):
+        raise refused
+
+
+def refusals(layers: Layers, settings: Settings, size: tuple[int, int] | None = None) -> Iterator[ConfigError]:
+    """Each reason why the promise cannot be kept. size: of frames, in pixels, where somebody knows it."""
     camera = settings.camera
-    width, height = getattr(camera, "width", None) or LARGEST, getattr(camera, "height", None) or LARGEST
+    width, height = size or (getattr(camera, "width", None) or LARGEST, getattr(camera, "height", None) or LARGEST)
     try:
         plan_of(settings.privacy, width=width, height=height, max_value=255)
     except PromiseRefused as refused:
-        place = f"privacy.{refused.key}"
-        detail = f"{layers.where(place)}: {refused.detail} - at `$.{place}`"
-        raise ConfigError(Reason.CONFIG, detail, refused.remedy) from None
+        yield _at(layers, f"privacy.{refused.key}", refused.detail, refused.remedy)
     if settings.privacy.fuse > settings.capture.keep_releases:
-        place = "capture.keep_releases"
-        detail = f"{layers.where(place)}: more releases are fused than kept - at `$.{place}`"
-        raise ConfigError(Reason.CONFIG, detail, "keep at least as many as `fuse` says")
+        remedy = "keep at least as many as `fuse` says"
+        yield _at(layers, "capture.keep_releases", "more releases are fused than kept", remedy)
+
+
+def _at(layers: Layers, place: str, what: str, remedy: str) -> ConfigError:
+    return ConfigError(Reason.CONFIG, f"{layers.where(place)}: {what} - at `$.{place}`", remedy)
 
 
 def configuration_hash(settings: Settings) -> bytes:
@@ -207,7 +214,8 @@ def _without_password(source: str) -> str:
     return scheme + mark + host.rpartition("@")[2] + slash + path if mark else source
 
 
-def _absolute(settings: Settings, base: Path) -> Settings:
+def with_absolute_paths(settings: Settings, base: Path) -> Settings:
+    """The same settings with every relative path taken from `base`."""
     camera: CameraSettings = settings.camera
     if isinstance(camera, FolderSettings):
         camera = absolute(camera, base, "path")

@@ -25,8 +25,8 @@ class RelaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     state: str = "/var/lib/speckled/relay"
     outbox_mb: Annotated[int, Meta(ge=1, le=65536)] = 256
     outbox_days: Annotated[int, Meta(ge=1, le=36500)] = 90
-    health_seconds: Annotated[float, Meta(gt=0)] = 30.0
-    resend_seconds: Annotated[float, Meta(gt=0)] = 30.0
+    health_seconds: Annotated[float, Meta(gt=0, le=86400)] = 30.0
+    resend_seconds: Annotated[float, Meta(gt=0, le=86400)] = 30.0
     message_expiry: Annotated[int, Meta(ge=60, le=2**32 - 1)] = 7 * 86400
 
 

@@ -113,5 +113,3 @@ def _limits(note: Meta) -> Iterator[str]:
         yield f"at most {note.max_length} long"
     elif note.min_length is not None:
         yield "not empty" if note.min_length == 1 else f"at least {note.min_length} long"
-    if note.pattern is not None:
-        yield f"of the form {note.pattern}"

@@ -1,83 +1,56 @@
 """Everything that can be found wrong with the settings of a device without its hardware."""
 
-import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-from edge.config import Settings, check_promise, layers_of, load
-from edge.errors import ConfigError
-from wire.credentials import locate
+from edge.config import Settings, refusals, with_absolute_paths
+from edge.configuration.files import faults_of_files, open_to_others
+from edge.configuration.keys import meaning_of
 from wire.faults import Fault, find_faults
-from wire.keys import read_private_key, read_public_key
 from wire.layers import Layers
-from wire.options import read_password, tls_context, warnings
-from wire.settings import SettingsError, settings_from
+from wire.options import warnings
+from wire.settings import settings_from
 
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
+Size = tuple[int, int]
 
 
-def faults_of(path: Path, *, environment: Mapping[str, str], assignments: Sequence[str]) -> list[Fault]:
+def faults_of(layers: Layers, folder: Path, size: Size | None = None) -> list[Fault]:
     """All faults: of the keys first; only where there are none, of the promise and of the files that are named.
 
-    Raises:
-        ConfigError: a layer cannot be read, or is not TOML.
+    Args:
+        layers: the settings.
+        folder: what relative paths are relative to.
+        size: width and height in pixels of the camera's frames, where somebody knows them.
     """
-    layers = layers_of(path, environment=environment, assignments=assignments)
     faults = find_faults(layers, Settings)
     if faults:
-        return faults
+        return [_with_meaning(fault) for fault in faults]
     settings = settings_from(layers, Settings)
-    try:
-        check_promise(layers, settings)
-    except ConfigError as error:
-        faults.append(_refused(error))
-    return faults + list(_of_files(layers, load(path, environment=environment, assignments=assignments, promise=False)))
+    absolute = with_absolute_paths(settings, folder)
+    return [*_of_promise(layers, settings, size), *faults_of_files(layers, absolute)]
 
 
-def _refused(error: ConfigError) -> Fault:
-    where, _, rest = error.detail.partition(": ")
-    what, _, place = rest.rpartition(" - at `$.")
-    return Fault(where, place.strip("`"), what, error.remedy)
-
-
-def _of_files(layers: Layers, settings: Settings) -> Iterator[Fault]:
-    """Keys, passwords and certificates that are named and cannot be used."""
-    device, mqtt = settings.device, settings.mqtt
-    attempts: dict[str, Callable[[], object]] = {
-        "device.key": lambda: read_private_key(locate(device.key)),
-        "device.public_key": lambda: read_public_key(Path(device.public_key)),
-        "mqtt.collector_key": lambda: read_public_key(Path(mqtt.collector_key)),
-        "mqtt.password_file": lambda: read_password(mqtt),
-        "mqtt.ca_file": lambda: tls_context(mqtt),
-    }
-    sound = {}
-    for place, attempt in attempts.items():
-        try:
-            sound[place] = attempt()
-        except SettingsError as error:
-            yield Fault(layers.where(place), place, error.detail, error.remedy)
-    private, public = sound.get("device.key"), sound.get("device.public_key")
-    if isinstance(private, Ed25519PrivateKey) and isinstance(public, Ed25519PublicKey):
-        yield from _of_pair(layers, private, public)
-
-
-def _of_pair(layers: Layers, private: Ed25519PrivateKey, public: Ed25519PublicKey) -> Iterator[Fault]:
-    if private.public_key().public_bytes_raw() != public.public_bytes_raw():
-        place, remedy = "device.public_key", "put both files of one pair there"
-        yield Fault(layers.where(place), place, "the public key is not that of the private key", remedy)
-
-
-def warnings_of(settings: Settings) -> list[str]:
-    """What works and should be otherwise, a sentence each."""
-    found = list(warnings(settings.mqtt))
-    key = locate(settings.device.key)
-    try:
-        if key.stat().st_mode & OTHERS:
-            found.append(f"{key} can be read by others than its owner: chmod 600 {key}")
-    except OSError:
-        pass
+def warnings_of(layers: Layers, folder: Path) -> list[str]:
+    """What works and should be otherwise, a sentence each. The settings are in order."""
+    settings = with_absolute_paths(settings_from(layers, Settings), folder)
+    files = (layer.name for layer in layers.layers if layer.text)
+    found = [*warnings(settings.mqtt), *open_to_others(settings, files)]
     if not settings.capture.require_locked_memory:
         found.append("frames may be swapped to a disk: require_locked_memory = false is for trials")
     return found
+
+
+def _of_promise(layers: Layers, settings: Settings, size: Size | None) -> Iterator[Fault]:
+    for error in refusals(layers, settings, size):
+        where, _, rest = error.detail.partition(": ")
+        what, _, place = rest.rpartition(" - at `$.")
+        yield Fault(where, place.strip("`"), what, error.remedy)
+
+
+def _with_meaning(fault: Fault) -> Fault:
+    """Where a value is wrong, what the key means says what a right one would be."""
+    meaning = meaning_of(fault.place)
+    if not meaning or not fault.remedy.startswith("correct the value"):
+        return fault
+    return replace(fault, remedy=f"{fault.remedy} ({meaning})")

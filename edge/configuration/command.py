@@ -1,22 +1,22 @@
 """`speckled config check|show|explain|schema`."""
 
 import argparse
-import difflib
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from edge.config import Settings, layers_of, load
-from edge.configuration.check import faults_of, warnings_of
-from edge.configuration.keys import Key, all_keys, schema_for_editors, toml_value
+from edge.config import Settings, layers_of
+from edge.configuration.check import Size, faults_of, warnings_of
+from edge.configuration.explain import explain, no_such_key
 from edge.configuration.page import markdown_table
+from edge.configuration.schema import schema_for_editors
 from edge.configuration.show import as_toml
 from edge.errors import ConfigError, Reason
 from wire.exit import Exit
+from wire.layers import Layers
 from wire.settings import SettingsError, settings_from
 
 DEFAULT = Path("/etc/speckled/speckled.toml")
@@ -37,42 +37,58 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("speckled config", description="check, show and explain the settings of a device")
     actions = parser.add_subparsers(dest="action", required=True)
     check = actions.add_parser("check", help="every fault, with line and remedy")
+    check.add_argument(
+        "--camera", type=_size, metavar="WxH", help="the size of frames, where the settings leave it open"
+    )
     show = actions.add_parser("show", help="the effective settings, as TOML")
     show.add_argument("section", nargs="?", help="one section, such as mqtt")
     show.add_argument("--origin", action="store_true", help="where each value comes from")
     show.add_argument("--json", action="store_true", help="as JSON")
-    explain = actions.add_parser("explain", help="what a key means, what it can be, and what it is now")
-    explain.add_argument("key", help="such as mqtt.port, or a section")
+    explain_ = actions.add_parser("explain", help="what a key means, what it can be, and what it is now")
+    explain_.add_argument("key", help="such as mqtt.port, or a section")
     schema = actions.add_parser("schema", help="JSON Schema of speckled.toml, for editors")
     schema.add_argument("--markdown", action="store_true", help="every key in a table instead")
-    for parser_ in (check, show, explain):
-        parser_.add_argument("--config", type=Path, default=DEFAULT, help="settings (default %(default)s)")
-        parser_.add_argument(
+    for action in (check, show, explain_):
+        action.add_argument("--config", type=Path, default=DEFAULT, help="settings (default %(default)s)")
+        action.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting that goes before all others"
         )
     return parser
 
 
+def _size(text: str) -> Size:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"`{text}` is not WIDTHxHEIGHT, such as 820x616")
+    return int(width), int(height)
+
+
 def _check(options: argparse.Namespace) -> int:
-    faults = faults_of(options.config, environment=os.environ, assignments=options.set)
+    layers, folder = _layers(options), options.config.resolve().parent
+    faults = faults_of(layers, folder, options.camera)
     for fault in faults:
         place = f"{fault.place}: " if fault.place else ""
-        sys.stdout.write(f"{fault.where}: {place}{fault.what}. {fault.remedy[:1].upper()}{fault.remedy[1:]}\n")
+        end = "" if fault.remedy.endswith("?") else "."
+        sys.stdout.write(f"{fault.where}: {place}{fault.what}. {fault.remedy[:1].upper()}{fault.remedy[1:]}{end}\n")
     if faults:
         sys.stdout.write(f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'}\n")
         return Exit.CONFIG
-    for warning in warnings_of(load(options.config, assignments=options.set)):
+    for warning in warnings_of(layers, folder):
         sys.stdout.write(f"warning: {warning}\n")
     sys.stdout.write(f"{options.config}: in order\n")
     return Exit.OK
 
 
 def _show(options: argparse.Namespace) -> int:
-    layers = layers_of(options.config, assignments=options.set)
-    settings = _validated(options)
+    """As they are written: relative paths stay so, and the promise is not looked at."""
+    layers = _layers(options)
+    try:
+        settings = settings_from(layers, Settings, lister="speckled config check")
+    except SettingsError as error:
+        raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
     sections = settings.__struct_fields__
     if options.section is not None and options.section not in sections:
-        raise _unknown(options.section, sections)
+        raise no_such_key(options.section, sections)
     if options.json:
         tree = msgspec.to_builtins(settings)
         chosen = tree if options.section is None else {options.section: tree[options.section]}
@@ -82,46 +98,14 @@ def _show(options: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _validated(options: argparse.Namespace) -> Settings:
-    """As they are written: relative paths stay so, and the promise is not looked at."""
-    try:
-        layers = layers_of(options.config, assignments=options.set)
-        return settings_from(layers, Settings, lister="speckled config check")
-    except SettingsError as error:
-        raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
-
-
 def _explain(options: argparse.Namespace) -> int:
-    keys = all_keys()
-    wanted = [key for key in keys if key.place == options.key or key.place.startswith(f"{options.key}.")]
-    wanted = wanted or [key for key in keys if key.place.endswith(f".{options.key}")]
-    if not wanted:
-        raise _unknown(options.key, [key.place for key in keys])
-    now = _now(options)
-    sys.stdout.write("\n".join(_explained(key, now) for key in wanted))
-    return Exit.OK
-
-
-def _explained(key: Key, now: dict[str, str]) -> str:
-    of = f" ({key.kind})" if key.kind else ""
-    lines = [f"{key.place}{of}", f"  {key.meaning}", f"  {key.range}; {key.default}"]
-    if key.place in now:
-        lines.append(f"  now {now[key.place]}")
-    return "\n".join(lines) + "\n"
-
-
-def _now(options: argparse.Namespace) -> dict[str, str]:
-    """The present value of each key and where it comes from; nothing where the settings cannot be read."""
+    """Also where there are no settings, or none that can be read: then without what holds now."""
     try:
-        layers = layers_of(options.config, assignments=options.set)
-        tree = msgspec.to_builtins(settings_from(layers, Settings))
-    except (ConfigError, SettingsError):
-        return {}
-    values = {f"{name}.{key}": value for name, table in tree.items() for key, value in table.items()}
-    return {
-        place: f"{'none' if value is None else toml_value(value)} ({layers.origin(place) or 'default'})"
-        for place, value in values.items()
-    }
+        layers = _layers(options)
+    except ConfigError:
+        layers = None
+    sys.stdout.write(explain(options.key, layers))
+    return Exit.OK
 
 
 def _schema(options: argparse.Namespace) -> int:
@@ -129,9 +113,5 @@ def _schema(options: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _unknown(wrong: str, known: Sequence[str]) -> ConfigError:
-    near = difflib.get_close_matches(wrong, known, n=3) or [
-        key for key in known if key.endswith(wrong.rsplit(".", maxsplit=1)[-1])
-    ]
-    remedy = f"did you mean {' or '.join(f'`{key}`' for key in near)}?" if near else "`speckled config show` has all"
-    return ConfigError(Reason.CONFIG, f"there is no key `{wrong}`", remedy)
+def _layers(options: argparse.Namespace) -> Layers:
+    return layers_of(options.config, assignments=options.set)

@@ -1,14 +1,15 @@
 """The keys of speckled.toml as its types have them: what each can be, its default, and what it means."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from edge.config import Settings
 from edge.configuration.meaning import MEANING
-
-Node = dict[str, Any]
+from wire.kinds import in_words, item, structs, tag_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,93 +23,68 @@ class Key:
     meaning: str
 
 
+class Table(NamedTuple):
+    """A table of the settings. place: `mqtt`, or `privacy.custom.levels[]` for one of a list."""
+
+    place: str
+    kind: str
+    type: type[Struct]
+
+
 def all_keys() -> list[Key]:
-    """Every key that holds a value, in the order of the types."""
-    schema = msgspec.json.schema(Settings)
-    return [key for key in _walk(schema, schema, "", "") if "[]" not in key.place or "custom" in key.place]
+    """Every key that holds a value, in the order of the types. Those of [[entropy.partners]] are those of [qrng]."""
+    return [key for table in tables() if not table.place.startswith("entropy.partners") for key in _keys_of(table)]
 
 
-def meaning_of(place: str, kind: str) -> str:
-    """What the key means. Raises KeyError where nobody has said it."""
+def tables() -> list[Table]:
+    """Every table below the whole, the outer before the inner."""
+    return list(_tables(Settings, ""))
+
+
+def meaning_of(place: str, kind: str = "") -> str:
+    """What a key means; empty where nobody has said it."""
     place = place.replace("entropy.partners[]", "qrng")
     table, _, key = place.rpartition(".")
-    return MEANING.get(f"{table}.{kind}.{key}") or MEANING[place]
+    return MEANING.get(f"{table}.{kind}.{key}", MEANING.get(place, ""))
 
 
-def schema_for_editors() -> Node:
-    """JSON Schema (draft 2020-12) of speckled.toml, with what each key means."""
-    schema = msgspec.json.schema(Settings)
-    for place, kind, node in list(_properties(schema, schema, "", "")):
-        if "$ref" not in node:
-            node["description"] = _said(place, kind)
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "speckled.toml"}
-    return {**head, **schema}
+def _tables(kind: Any, place: str) -> Iterator[Table]:
+    for struct in structs(kind):
+        tag = struct.__struct_config__.tag
+        if place:
+            yield Table(place, str(tag or ""), struct)
+        for field in msgspec.structs.fields(struct):
+            inner = f"{place}.{field.encode_name}".strip(".")
+            yield from _tables(field.type, inner)
+            if (of_each := item(field.type)) is not None:
+                yield from _tables(of_each, f"{inner}[]")
 
 
-def _said(place: str, kind: str) -> str:
-    try:
-        return meaning_of(place, kind)
-    except KeyError:
-        return ""
+def _keys_of(table: Table) -> Iterator[Key]:
+    tag = tag_field(table.type)
+    if tag is not None and (alike := [each for each in tables() if each.place == table.place])[0] == table:
+        place, kinds = f"{table.place}.{tag}", ", ".join(each.kind for each in alike)
+        yield Key(place, "", f"one of {kinds}", _default_kind(table.place), meaning_of(place))
+    for field in msgspec.structs.fields(table.type):
+        place = f"{table.place}.{field.encode_name}"
+        if not structs(field.type):
+            yield Key(place, table.kind, _range(field.type), _default(field), meaning_of(place, table.kind))
 
 
-def _walk(schema: Node, node: Node, place: str, kind: str) -> list[Key]:
-    keys = []
-    for at, which, value in _properties(schema, node, place, kind):
-        if not _tables(schema, value) or at == "entropy.partners":
-            keys.append(Key(at, which, describe(value), _default(value), _said(at, which)))
-    return keys
+def _range(kind: Any) -> str:
+    return f"{in_words(kind)}, each a table" if structs(item(kind)) else in_words(kind)
 
 
-def _default(node: Node) -> str:
-    if "default" not in node:
+def _default_kind(section: str) -> str:
+    field = next(field for field in msgspec.structs.fields(Settings) if field.encode_name == section)
+    return "required" if field.required else toml_value(field.default.__struct_config__.tag)
+
+
+def _default(field: Any) -> str:
+    if field.required:
         return "required"
-    return "none by default" if node["default"] is None else f"default {toml_value(node['default'])}"
-
-
-def _properties(schema: Node, node: Node, place: str, kind: str) -> list[tuple[str, str, Node]]:
-    """(place, kind, node) of every property beneath, depth first; items of lists as `place[]`."""
-    found = []
-    for table in _tables(schema, node):
-        drivers = table["properties"].get("driver", {}).get("enum", [kind])
-        for name, value in table["properties"].items():
-            at = f"{place}.{name}".strip(".")
-            found.append((at, drivers[0], value))
-            inner = f"{at}[]" if value.get("type") == "array" else at
-            found += _properties(schema, value, inner, drivers[0])
-    return found
-
-
-def _tables(schema: Node, node: Node) -> list[Node]:
-    """The tables that a node is or may be, or holds as a list."""
-    if "$ref" in node:
-        return _tables(schema, schema["$defs"][node["$ref"].rpartition("/")[2]])
-    if "anyOf" in node:
-        return [table for each in node["anyOf"] for table in _tables(schema, each)]
-    if node.get("type") == "array" and isinstance(node.get("items"), dict):
-        return _tables(schema, node["items"])
-    return [node] if node.get("type") == "object" and "properties" in node else []
-
-
-def describe(node: Node) -> str:
-    """What a value can be, in words."""
-    if "anyOf" in node:
-        return " or ".join(describe(each) for each in node["anyOf"] if each.get("type") != "null")
-    if "enum" in node:
-        return ", ".join(str(choice) for choice in node["enum"])
-    kind = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false", "array": "list"}
-    words = kind.get(node.get("type", ""), "table")
-    low, high = node.get("minimum", node.get("exclusiveMinimum")), node.get("maximum")
-    if "exclusiveMinimum" in node:
-        words += f" above {low}"
-        low = None
-    if low is not None and high is not None:
-        words += f", {low} to {high}"
-    elif low is not None:
-        words += f", at least {low}"
-    elif high is not None:
-        words += f", at most {high}"
-    return words
+    default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    return "none" if default is None else toml_value(default)
 
 
 def toml_value(value: Any) -> str:
@@ -116,7 +92,7 @@ def toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")  # JSON allows DEL as it is, TOML does not
+        return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {toml_value(v)}" for key, v in value.items() if v is not None) + "}"
     if isinstance(value, (list, tuple)):

@@ -7,11 +7,9 @@ def markdown_table() -> str:
     """Every key in one table, as docs/configuration.md has it; a key that means the same in several kinds once."""
     rows: dict[tuple[str, str, str, str], list[str]] = {}
     for key in all_keys():
-        default = key.default.removeprefix("default ").removesuffix(" by default")
-        rows.setdefault((key.place, key.range, default, key.meaning), []).append(key.kind)
+        rows.setdefault((key.place, key.range, key.default, key.meaning), []).append(key.kind)
     lines = [
         f"| `{place}` | {', '.join(filter(None, kinds))} | {can} | {default} | {meaning} |".replace("|  |", "| |")
         for (place, can, default, meaning), kinds in rows.items()
-        if not place.endswith(".driver") or kinds[0] in {"picamera2", "discover"}
     ]
     return "\n".join((HEAD, *lines)) + "\n"
