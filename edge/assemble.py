@@ -12,6 +12,7 @@ from pathlib import Path
 from drivers.camera.base import Camera, CameraIdentity
 from drivers.errors import DriverError
 from drivers.qrng.base import Qrng
+from edge.aim.record import times_aimed
 from edge.attest.exposure import EXPOSURE_FILE
 from edge.attest.gather import gather
 from edge.capture import Capture, Origin
@@ -100,6 +101,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
             attestation=gather(configuration, exposure=EXPOSURE_FILE),
             entropy=lambda: HEALTH[pool.state],
             counts=courier.counts,
+            aimed=times_aimed(state),
             wall_ms=_wall_ms,
         )
         watchdog = Watchdog(notifier, progress, watchdog_seconds(os.environ))

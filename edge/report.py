@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,7 +16,7 @@ from wire.topics import Topics
 REPEAT = 60.0
 """Seconds after which an unchanged word is said again: a relay that was started meanwhile has not heard it."""
 RETRY = 2.0
-LAST_WAIT = 0.5
+LAST_WAIT = 1.0
 
 Word = Literal["starting", "observing", "switched-off", "ended"]
 Health = Literal["starting", "healthy", "suspect", "failed"]
@@ -30,6 +31,7 @@ class Reporter:
         attestation: what was found when capture started.
         entropy: the state of the sources.
         counts: how many observations were made, how many given up and how many wait to be handed over, so far.
+        aimed: how often somebody looked at edges of what the camera sees.
         wall_ms: the time that the word carries, in ms.
     """
 
@@ -42,6 +44,7 @@ class Reporter:
         attestation: Attestation,
         entropy: Callable[[], Health],
         counts: Callable[[], tuple[Count, Count, Count]],
+        aimed: int,
         wall_ms: Callable[[], int],
     ) -> None:
         self._send = send
@@ -50,6 +53,7 @@ class Reporter:
         self._attestation = attestation
         self._entropy = entropy
         self._counts = counts
+        self._aimed = aimed
         self._wall_ms = wall_ms
         self._word: Word = "starting"
         self._news = True
@@ -70,27 +74,36 @@ class Reporter:
 
     def stop(self) -> None:
         """Say `ended` to a relay that answers soon, and end."""
-        self.say("ended")
         with self._change:
-            self._change.wait_for(lambda: not self._news, LAST_WAIT)
+            self.say("ended")
             self._stopping = True
-            self._change.notify_all()
         self._thread.join(LAST_WAIT)
 
     def _run(self) -> None:
         pause = 0.0
         while self._wait(pause):
-            with self._change:
-                word, self._news = self._word, False
             try:
-                self._send(self._envelope(word))
+                self._tell()
                 pause = REPEAT
             except RelayError:  # the courier, which has something to lose, says it in the log
                 with self._change:
                     self._news = True
                 pause = RETRY
-            with self._change:
-                self._change.notify_all()
+        if self._news:
+            with suppress(RelayError):
+                self._tell()
+
+    def _tell(self) -> None:
+        """Twice where it must be: the first time finds out that the relay was restarted since the last word."""
+        try:
+            self._send(self._newest())
+        except RelayError:
+            self._send(self._newest())
+
+    def _newest(self) -> bytes:
+        with self._change:
+            word, self._news = self._word, False
+        return self._envelope(word)
 
     def _wait(self, pause: float) -> bool:
         """Until there is news to tell or the pause is over; after a failure, always the pause. False to end."""
@@ -108,6 +121,7 @@ class Reporter:
             made=made,
             dropped=dropped,
             waiting=waiting,
+            aimed=self._aimed,
             attestation=self._attestation,
         )
         return sign(encode(report), self._key, self._topics.of("state"))

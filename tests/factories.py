@@ -162,6 +162,7 @@ def make_report(
         made=3,
         dropped=0,
         waiting=0,
+        aimed=0,
         attestation=make_attestation(),
     )
     report = msgspec.structs.replace(report, **changes)

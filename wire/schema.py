@@ -274,7 +274,8 @@ class CaptureReport(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     It depends on people, on the schedule and on the health of devices, never on a pixel. entropy: the state of the
     sources. made: observations that were signed since the device's state was made; dropped: those of them that the
-    relay never took and capture gave up; waiting: those that capture still has to hand over.
+    relay never took and capture gave up; waiting: those that capture still has to hand over. aimed: how often somebody
+    looked at edges of what the camera sees (`speckled aim`), which no guarantee covers.
     """
 
     version: Literal[1] = VERSION
@@ -285,6 +286,7 @@ class CaptureReport(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     made: Count
     dropped: Count
     waiting: Count
+    aimed: Count
     attestation: Attestation
 
 

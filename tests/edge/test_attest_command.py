@@ -47,7 +47,7 @@ def report():
     names = {field.name: field.default for field in msgspec.structs.fields(CaptureReport)}
     values = {
         "device": "ward-3", "at": 1, "state": "observing", "entropy": "healthy", "made": 3, "dropped": 0, "waiting": 0,
-        "attestation": found,
+        "aimed": 0, "attestation": found,
     }  # fmt: skip
     return CaptureReport(**{name: value for name, value in values.items() if name in names})
 

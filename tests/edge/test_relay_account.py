@@ -37,6 +37,7 @@ def report(made, dropped=0, waiting=0):
         made=made,
         dropped=dropped,
         waiting=waiting,
+        aimed=0,
         attestation=ATTESTATION,
     )
 
