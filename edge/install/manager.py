@@ -14,9 +14,9 @@ PATIENCE = 60.0
 """Seconds for one command: stopping the units takes up to 10 s for each."""
 
 
-def run_patiently(command: Sequence[str]) -> Answer | None:
+def run_patiently(command: Sequence[str], seconds: float = PATIENCE) -> Answer | None:
     """As run_program, for as long as the system's own commands may take."""
-    return run_program(command, PATIENCE)
+    return run_program(command, seconds)
 
 
 def commands(plan: Plan, *, users_missing: bool = False) -> list[tuple[str, ...]]:
