@@ -9,7 +9,7 @@ from edge.attest.programs import Program
 from edge.config import load
 from edge.errors import ConfigError, InstallError, Reason
 from edge.install import change, manager
-from edge.install.dropins import DropIn, broker, capture_credentials, newer, relay_credentials
+from edge.install.dropins import DropIn, broker, capture_credentials, collector_credentials, newer, relay_credentials
 from edge.install.manager import run_patiently
 from edge.install.manifest import read_manifest
 from edge.install.owners import group_ids, set_right, wrong_rights
@@ -20,7 +20,7 @@ from edge.install.sources import unit_folder
 from edge.install.wanted import PACKAGED, Role, drop_in_files, newer_files, optional_paths, wanted_files
 from wire.exit import Exit
 
-SETTINGS = "etc/speckled/speckled.toml"
+SETTINGS = {Role.DEVICE: "etc/speckled/speckled.toml", Role.COLLECTOR: "etc/speckled/collector.toml"}
 REAL = Path("/")
 
 
@@ -58,7 +58,7 @@ def main(
 
 def _install(options: argparse.Namespace, root: Path, system: Program | None) -> int:
     role = Role(options.role)
-    drop_ins = _drop_ins(root) if role is Role.DEVICE else []
+    drop_ins = _drop_ins(role, root)
     plan = _plan(options, root, role, drop_ins)
     for keep in plan.keeps:
         _say(f"kept {root / keep.path}: it was changed by hand; --force replaces it")
@@ -83,15 +83,17 @@ def _plan(options: argparse.Namespace, root: Path, role: Role, drop_ins: Sequenc
     return compare(root, wanted, read_manifest(root), optional_paths(role), force=options.force)
 
 
-def _drop_ins(root: Path) -> list[DropIn]:
-    path = root / SETTINGS
+def _drop_ins(role: Role, root: Path) -> list[DropIn]:
+    path = root / SETTINGS[role]
     if not path.exists():
         _say(f"no drop-ins for a broker or for credentials: there is no {path} yet; install again when there is")
         return []
     try:
+        if role is Role.COLLECTOR:
+            return [collector_credentials(path, root)]
         settings = load(path)
-    except ConfigError as error:
-        _say(f"no drop-ins for a broker or for credentials: {error.detail}")
+    except (ConfigError, ValueError) as error:
+        _say(f"no drop-ins for a broker or for credentials: {getattr(error, 'detail', error)}")
         return []
     return [broker(settings), relay_credentials(settings, root), capture_credentials(settings, root)]
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ CREDENTIALS = "60-credentials.conf"
 NEWER_FROM = 254
 """The first systemd that knows every line of NEWER: RestartSteps came with 254, MemoryZSwapMax with 253."""
 DEVICE_KEY = Path("/etc/speckled/device.key")
+COLLECTOR_KEY = Path("/etc/speckled/collector.key")
+_COLLECTOR_SECRETS = (("keys", "key"), ("mqtt", "password_file"), ("mqtt", "key_file"))
 _CREDENTIAL = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _PLAIN = re.compile(r"/[A-Za-z0-9._/-]+")
 
@@ -69,6 +72,26 @@ def capture_credentials(settings: Settings, root: Path) -> DropIn:
     if _seen_inside(key, root) == DEVICE_KEY:
         return DropIn(unit, CREDENTIALS, why_not=f"the unit names {DEVICE_KEY} already")
     return _credentials(unit, [key], root, "LoadCredential=\n")
+
+
+def collector_credentials(settings: Path, root: Path) -> DropIn:
+    """The collector's secret files, where there are others than the one that its unit names.
+
+    collector.toml is another house's: three of its keys are read here, and whether the rest is right is not asked.
+
+    Raises:
+        OSError, ValueError: the settings cannot be read, or are no TOML.
+    """
+    unit = "speckled-collector.service"
+    with settings.open("rb") as file:
+        read = tomllib.load(file)
+    named = [(read.get(table) or {}).get(key) for table, key in _COLLECTOR_SECRETS]
+    secret = [settings.parent / name for name in named if isinstance(name, str)]
+    other = [path for path in secret if _seen_inside(path, root) != COLLECTOR_KEY]
+    if not other:
+        return DropIn(unit, CREDENTIALS, why_not=f"the unit names {COLLECTOR_KEY} already")
+    own = isinstance(named[0], str) and settings.parent / named[0] in other
+    return _credentials(unit, other, root, "LoadCredential=\n" if own else "")
 
 
 def _credentials(unit: str, files: list[Path], root: Path, first: str = "") -> DropIn:

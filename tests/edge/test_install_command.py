@@ -20,7 +20,7 @@ class System:
         self.ran = []
         self.status = status
 
-    def __call__(self, command):
+    def __call__(self, command, seconds=0):
         self.ran.append(" ".join(command))
         if "security" in command:
             return Answer(0, f"→ Overall exposure level for {command[-1]}: 0.6 SAFE")
@@ -263,3 +263,13 @@ def test_a_folder_that_cannot_be_written_ends_with_its_name(install, root):
     (root / "etc/systemd").write_text("a file where a folder should be")
     with pytest.raises(InstallError, match="etc/systemd"):
         install("--apply")
+
+
+@pytest.mark.parametrize("role", ["device", "collector"])
+def test_settings_that_cannot_be_read_do_not_keep_the_units_from_being_installed(install, root, role):
+    (root / "etc/speckled").mkdir()
+    for name in ("speckled.toml", "collector.toml"):
+        (root / "etc/speckled" / name).write_text("[keys")
+    _, out = install("--apply", "--role", role)
+    assert "no drop-ins" in out
+    assert list((root / "etc/systemd/system").glob("*.service"))

@@ -3,7 +3,7 @@ from msgspec.structs import replace
 
 from edge.config import load
 from edge.init import make_device
-from edge.install.dropins import broker, capture_credentials, relay_credentials
+from edge.install.dropins import broker, capture_credentials, collector_credentials, relay_credentials
 
 
 @pytest.fixture
@@ -73,3 +73,27 @@ def test_a_device_key_of_another_name_takes_the_place_of_the_one_in_the_unit(set
     (tmp_path / "etc/speckled/other.key").write_text("secret")
     text = capture_credentials(settings(key="other.key"), tmp_path).text
     assert text == "[Service]\nLoadCredential=\nLoadCredential=other.key:/etc/speckled/other.key\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('[keys]\nkey = "collector.key"', []),
+        ('[mqtt]\npassword_file = "p"', ["LoadCredential=p:/etc/speckled/p"]),
+        (
+            '[keys]\nkey = "o.key"\n[mqtt]\nkey_file = "tls.key"',
+            [
+                "LoadCredential=",
+                "LoadCredential=o.key:/etc/speckled/o.key",
+                "LoadCredential=tls.key:/etc/speckled/tls.key",
+            ],
+        ),
+    ],
+)
+def test_the_collectors_secret_files_are_handed_over_too(tmp_path, text, lines):
+    etc = tmp_path / "etc/speckled"
+    etc.mkdir(parents=True)
+    for name in ("p", "o.key", "tls.key", "collector.key"):
+        (etc / name).write_text("secret")
+    (etc / "collector.toml").write_text(text)
+    assert collector_credentials(etc / "collector.toml", tmp_path).text.splitlines()[1:] == lines
