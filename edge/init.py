@@ -9,6 +9,7 @@ from wire.keys import make_key_pair
 from wire.topics import DEVICE_PATTERN
 
 TEMPLATE = """\
+#:schema {schema}
 # speckled: settings of one device. Relative paths are relative to this file; conf.d/*.toml beside it goes before it.
 # `speckled config explain KEY` says what a key means, `speckled config check` whether all is in order.
 
@@ -78,7 +79,12 @@ protocol = "5"                 # or "3.1.1"
 # certificate_file = "device.crt"
 # key_file = "tls.key"
 collector_key = "collector.pub"
+
+# [simulation]
+# speedup = 60                 # hurried time, for a simulated camera only
 """
+SCHEMA = Path(__file__).with_name("speckled.schema.json")
+"""What editors complete and check the settings with: of the version that is installed."""
 
 
 def make_device(folder: Path, device: str) -> list[Path]:
@@ -102,7 +108,7 @@ def make_device(folder: Path, device: str) -> list[Path]:
         make_key_pair(folder / "device.key", folder / "device.pub")
         make_tls_key(folder / "tls.key")
         make_request(folder / "tls.key", folder / "device.csr", device)
-        settings.write_text(TEMPLATE.format(device=device), encoding="utf-8")
+        settings.write_text(TEMPLATE.format(device=device, schema=SCHEMA), encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             Reason.CONFIG, f"{folder}: {error.strerror}", "choose another --dir, or run this as a user who may write it"

@@ -1,5 +1,6 @@
 """Settings from several places laid over each other: a file, its drop-ins, the environment, the command line."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -113,7 +114,10 @@ def read_file(path: Path) -> Layer:
     except UnicodeDecodeError:
         raise LayerError(f"{path}: not a text file", "name a TOML file in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise LayerError(f"{path}: {error}", "correct the TOML syntax at that line") from None
+        line = re.search(r"at line (\d+)", str(error))
+        raise LayerError(
+            f"{path}:{line[1]}: {error}" if line else f"{path}: {error}", "correct the TOML syntax at that line"
+        ) from None
 
 
 def read_drop_ins(folder: Path) -> list[Layer]:

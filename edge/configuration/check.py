@@ -8,7 +8,7 @@ from edge.config import Settings, refusals, with_absolute_paths
 from edge.configuration.files import faults_of_files, open_to_others
 from edge.configuration.keys import meaning_of
 from wire.faults import Fault, find_faults
-from wire.layers import Layers
+from wire.layers import Layers, has
 from wire.options import warnings
 from wire.settings import settings_from
 
@@ -34,7 +34,7 @@ def faults_of(layers: Layers, folder: Path, size: Size | None = None) -> list[Fa
 def warnings_of(layers: Layers, folder: Path) -> list[str]:
     """What works and should be otherwise, a sentence each. The settings are in order."""
     settings = with_absolute_paths(settings_from(layers, Settings), folder)
-    files = (layer.name for layer in layers.layers if layer.text)
+    files = (layer.name for layer in layers.layers if layer.text and has(layer.tree, ("camera", "source")))
     found = [*warnings(settings.mqtt), *open_to_others(settings, files)]
     if not settings.capture.require_locked_memory:
         found.append("frames may be swapped to a disk: require_locked_memory = false is for trials")

@@ -41,7 +41,7 @@ def faults_of_files(layers: Layers, settings: Settings) -> Iterator[Fault]:
 
 
 def open_to_others(settings: Settings, files: Iterator[str]) -> Iterator[str]:
-    """Secrets that others than their owner can read, a sentence each. files: those that the settings stand in."""
+    """Secrets that others than their owner can read, a sentence each. files: that name the camera's address."""
     secret = (settings.device.key, settings.mqtt.password_file, settings.mqtt.key_file)
     for path in (locate(name) for name in secret if name):
         if _mode(path) & _OTHERS:

@@ -13,33 +13,33 @@ Node = dict[str, Any]
 
 def schema_for_editors() -> Node:
     """JSON Schema (draft 2020-12) of speckled.toml, with what each key means; nothing is null, as in TOML."""
-    schema: Node = _without_null(msgspec.json.schema(Settings))
-    for table in tables():
-        node = schema["$defs"][table.type.__name__]
-        heading = f"[[{table.place.removesuffix('[]')}]]" if table.place.endswith("[]") else f"[{table.place}]"
+    schema: Node = _as_toml_has_it(msgspec.json.schema(Settings))
+    nodes = schema["$defs"]
+    for table in reversed(tables()):  # partners have the types of [qrng], which comes first and gives them its name
+        inner, of_list = table.place.removesuffix("[]"), table.place.endswith("[]")
+        heading = f"[[{inner}]]" if of_list else f"[{inner}]"
+        node = nodes[table.type.__name__]
         node["title"] = f'{heading} driver = "{table.kind}"' if table.kind else heading
-        _describe(node, table.place, table.kind)
-    whole = schema["$defs"][Settings.__name__]
-    whole["title"] = "speckled.toml"
-    for node in schema["$defs"].values():
-        node["description"] = inspect.cleandoc(node["description"])
+        for name, value in node["properties"].items():
+            if meaning := meaning_of(f"{table.place}.{name}", table.kind):
+                value["description"] = meaning
+    nodes[Settings.__name__]["title"] = "speckled.toml"
+    for node in nodes.values():
+        node["description"] = inspect.cleandoc(node["description"]).partition("\n\n")[0]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "speckled.toml", **schema}
 
 
-def _describe(node: Node, place: str, kind: str) -> None:
-    for name, value in node["properties"].items():
-        meaning = meaning_of(f"{place}.{name}", kind)
-        if meaning:
-            value["description"] = meaning
-
-
-def _without_null(node: Any) -> Any:
-    """TOML has no null: a key that holds nothing is left out."""
+def _as_toml_has_it(node: Any) -> Any:
+    """Without null, since a key that holds nothing is left out, and without defaults of whole tables."""
     if isinstance(node, list):
-        return [_without_null(each) for each in node if each != {"type": "null"}]
+        return [_as_toml_has_it(each) for each in node if each != {"type": "null"}]
     if not isinstance(node, dict):
         return node
-    kept = {name: _without_null(value) for name, value in node.items() if name != "default" or value is not None}
+    kept = {
+        name: _as_toml_has_it(value)
+        for name, value in node.items()
+        if name != "default" or not (value is None or isinstance(value, dict))
+    }
     if isinstance(kept.get("enum"), list):
         kept["enum"] = [choice for choice in kept["enum"] if choice is not None]
     alternatives = kept.get("anyOf", ())
