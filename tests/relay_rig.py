@@ -8,7 +8,8 @@ from factories import make_report
 
 from edge.relay import service
 from edge.relay.link import Reply
-from edge.relay.service import Relay, RelayOptions
+from edge.relay.options import RelayOptions
+from edge.relay.service import Relay
 from wire.codec import decode, encode
 from wire.cose import sign, verify
 from wire.events import Connected, Disconnected, Message, Published

@@ -9,8 +9,9 @@ from pathlib import Path
 from edge.config import Settings
 from edge.folders import state_folder
 from edge.relay.deliver import Patience
+from edge.relay.options import RelayOptions
 from edge.relay.outbox import Bounds
-from edge.relay.service import Relay, RelayOptions
+from edge.relay.service import Relay
 from edge.relay.watch import watch_options
 from wire.keys import read_public_keys
 from wire.service.attendance import Attendance

@@ -1,6 +1,5 @@
 """The process that has the network: takes envelopes from capture, keeps them, and delivers them."""
 
-import base64
 import logging
 import os
 import random
@@ -9,26 +8,25 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import msgspec
 
 from edge.errors import BrokerRefused, ConfigError, Reason, RelayError
-from edge.relay.deliver import Delivery, Patience
-from edge.relay.guard import Guard, GuardRefusal, RateBudget
+from edge.relay.deliver import Delivery
+from edge.relay.guard import Guard, GuardRefusal
 from edge.relay.health import health_of
 from edge.relay.inbox import Inbox
 from edge.relay.link import ACCEPTED, QUESTION, Listener, Reply, Status, inherited_socket
-from edge.relay.outbox import Bounds, Equivocation, Fork, Outbox, OutboxDamaged
+from edge.relay.options import RelayOptions
+from edge.relay.outbox import Equivocation, Fork, Outbox, OutboxDamaged
+from edge.relay.presence import Presence
 from edge.relay.troubles import Troubles
-from edge.relay.watch import Watch, WatchOptions
+from edge.relay.watch import Watch
 from wire.broker import Broker
-from wire.cose import Keys, verify
+from wire.cose import verify
 from wire.errors import WireError
 from wire.events import NOT_SENT, Connected, Disconnected, Event, Message, Published, Refused, Subscribed, Will
-from wire.options import BrokerOptions
-from wire.schema import CaptureReport, Health, State
+from wire.schema import CaptureReport, Health
 from wire.service.attendance import Attendance
 from wire.settings import SettingsError
 from wire.topics import CONTENT_TYPE, QOS, RETAIN, Kind, Topics
@@ -41,33 +39,6 @@ BIRTH_SECONDS = 30.0
 """How long the broker may take to answer the birth message before the connection is begun anew."""
 LOOKED_AT = 256
 """Observations whose signature is looked at when the relay starts, the oldest: a long queue must not hold it up."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelayOptions:
-    """Everything the relay is told.
-
-    device, root: name the topics. socket: where capture connects; users: further user ids that may. outbox: the
-    database file, and bounds how much it holds. device_key: what capture signs with; collector_key: what
-    acknowledgements are signed with. software: for the birth message. health_seconds: between two health messages.
-    watch: who may watch the relay. message_expiry: seconds that a broker may keep an observation.
-    """
-
-    device: str
-    root: str
-    socket: Path
-    outbox: Path
-    device_key: Keys
-    collector_key: Keys
-    broker: BrokerOptions
-    software: str
-    health_seconds: float = 30.0
-    message_expiry: int = 7 * 86400
-    patience: Patience = field(default_factory=Patience)
-    bounds: Bounds = field(default_factory=Bounds)
-    budget: RateBudget = field(default_factory=RateBudget)
-    users: frozenset[int] = frozenset()
-    watch: WatchOptions = field(default_factory=WatchOptions)
 
 
 class Relay:
@@ -88,6 +59,7 @@ class Relay:
         self._options = options
         self._clock = clock
         self._session = secrets.token_hex(8)
+        self._presence = Presence(self._session, options.software)
         self._troubles = Troubles(clock)
         self._inbox = Inbox()
         try:
@@ -112,8 +84,6 @@ class Relay:
         self._watch = self._make_watch()
         if self._watch.descriptor is not None:
             self._listener.watch(self._watch.descriptor)
-        self._word: CaptureReport | None = None
-        self._signed = b""
         self._connected_once = False
         self._birth: int | None = None
         self._birth_due = 0.0
@@ -218,19 +188,19 @@ class Relay:
 
     def _hear_capture(self, report: CaptureReport, envelope: bytes) -> Reply:
         """Capture's word about itself: into the state message as it is, at once where it is news."""
-        news = self._word is None or _said(report) != _said(self._word)
-        self._word, self._signed = report, envelope
-        if news and self._delivery.open:
-            self._publish("state", self._state("online"))
+        if self._presence.heard(report, envelope):
+            self._tell_state()
         self._outbox.reported(report)
         return ACCEPTED
 
     def _miss_capture(self) -> None:
         """A word that nobody stands behind any more is not repeated."""
-        if self._word is not None and not self._listener.connected:
-            self._word = None
-            if self._delivery.open:
-                self._publish("state", self._state("online"))
+        if not self._listener.connected and self._presence.gone():
+            self._tell_state()
+
+    def _tell_state(self) -> None:
+        if self._delivery.open:
+            self._publish("state", self._presence.online)
 
     def _answer(self, epoch: bytes) -> Reply:
         """Accepted, and how far this epoch is known to have got."""
@@ -249,7 +219,7 @@ class Relay:
                 self._connected_once = True
                 self._troubles.over("broker")
                 self._receive_maximum = event.receive_maximum
-                self._birth = self._publish("state", self._state("online"))
+                self._birth = self._publish("state", self._presence.online)
                 self._birth_due = self._clock() + BIRTH_SECONDS
             case Published(mid=self._birth):
                 self._born(event)
@@ -333,7 +303,7 @@ class Relay:
             self._say_what_gave_way()
             self._send()
             self._report()
-            self._watch.serve(self.health, self._word, self._outbox.fill)
+            self._watch.serve(self.health, self._presence.word, self._outbox.fill)
             attendance.turn(self._status)
         except OutboxDamaged as error:
             self._mend(error)
@@ -378,13 +348,6 @@ class Relay:
             content_type=CONTENT_TYPE[kind],
         )
 
-    def _state(self, state: str) -> bytes:
-        named = msgspec.convert({"state": state, "session": self._session, "software": self._options.software}, State)
-        if state == "online" and self._word is not None:
-            signed = base64.b64encode(self._signed).decode()
-            named = msgspec.structs.replace(named, capture=self._word, signed=signed)
-        return msgspec.json.encode(named)
-
     def _make_broker(self, jitter: Callable[[], float]) -> Broker:
         """With a clean session each time: acknowledgements are retained, so nothing else needs to be kept for us."""
         return Broker(
@@ -392,7 +355,7 @@ class Relay:
             client_id=f"speckled-{self._options.device}",
             events=self._inbox,
             subscriptions=(self._topics.ack,),
-            will=Will(self._topics.state, self._state("offline")),
+            will=Will(self._topics.state, self._presence.offline),
             jitter=jitter,
         )
 
@@ -408,7 +371,7 @@ class Relay:
     def _end(self) -> None:
         if self._delivery.open:
             # A full window would hold a farewell of QoS 1 back until after the goodbye.
-            self._broker.publish(self._topics.state, self._state("offline"), qos=0, retain=RETAIN["state"])
+            self._broker.publish(self._topics.state, self._presence.offline, qos=0, retain=RETAIN["state"])
         self._broker.stop()
         self._watch.close()
         self._listener.close()
@@ -417,8 +380,3 @@ class Relay:
         log.info(
             "relay of %s: stopped; %d observations wait in the outbox", self._options.device, self._delivery.waiting
         )
-
-
-def _said(report: CaptureReport) -> tuple[object, ...]:
-    """What people and machines wait for in a report: all but its time and its counts."""
-    return report.state, report.entropy, report.attestation

@@ -20,8 +20,9 @@ from factories import make_observation, make_report
 from edge.errors import Reason, RelayError
 from edge.home_assistant.publisher import Announcement
 from edge.relay.link import CaptureLink
+from edge.relay.options import RelayOptions
 from edge.relay.outbox import Outbox
-from edge.relay.service import Relay, RelayOptions
+from edge.relay.service import Relay
 from edge.relay.watch import Watch, WatchOptions, watch_options
 from edge.sections import HomeAssistantSettings, MetricsSettings
 from wire.broker import Broker

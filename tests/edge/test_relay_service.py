@@ -18,8 +18,9 @@ from factories import make_observation, make_report
 from edge.errors import BrokerRefused, Reason, RelayError
 from edge.relay.deliver import Patience
 from edge.relay.link import CaptureLink
+from edge.relay.options import RelayOptions
 from edge.relay.outbox import Outbox
-from edge.relay.service import Relay, RelayOptions
+from edge.relay.service import Relay
 from wire.broker import Broker
 from wire.codec import decode, encode
 from wire.cose import sign, verify
@@ -399,7 +400,8 @@ import sys, threading, time
 from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge.relay.deliver import Patience
-from edge.relay.service import Relay, RelayOptions
+from edge.relay.options import RelayOptions
+from edge.relay.service import Relay
 from wire.options import BrokerOptions
 from wire.service.attendance import Attendance
 here, port = Path(sys.argv[1]), int(sys.argv[2])
