@@ -47,6 +47,29 @@ def test_a_mistake_in_the_settings_is_named_with_what_to_do(written, text, says,
     assert caught.value.exit == Exit.CONFIG == 78
 
 
+def test_drop_ins_and_variables_go_before_the_file(written, tmp_path):
+    path = written('[mqtt]\nhost = "a"\nport = 1\nroot = "a"\n')
+    (tmp_path / "collector.d").mkdir()
+    (tmp_path / "collector.d" / "10.toml").write_text('[mqtt]\nport = 2\nroot = "b"\n')
+    environment = {"SPECKLED_COLLECTOR_MQTT__ROOT": "c", "SPECKLED_MQTT__ROOT": "the device's"}
+    mqtt = load(path, environment=environment).mqtt
+    assert (mqtt.host, mqtt.port, mqtt.root) == ("a", 2, "c")
+
+
+def test_without_a_file_variables_count_and_paths_are_those_of_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = load(None, environment={"SPECKLED_COLLECTOR_PAGE__PORT": "0", "SPECKLED_COLLECTOR_STORE__PATH": "x.db"})
+    assert settings.page.port == 0
+    assert settings.store.path == str(tmp_path / "x.db")
+    assert load(None, environment={}).page is None
+
+
+def test_a_mistake_in_a_variable_names_it_and_the_others_are_counted(written):
+    environment = {"SPECKLED_COLLECTOR_MQTT__PRT": "1", "SPECKLED_COLLECTOR_PAGE__PORT": "many"}
+    with pytest.raises(ConfigError, match=r"SPECKLED_COLLECTOR_MQTT__PRT: .+`prt` - at `\$\.mqtt` \(and 1 more\)$"):
+        load(written(""), environment=environment)
+
+
 def test_a_missing_settings_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"nowhere\.toml"):
         load(tmp_path / "nowhere.toml")
