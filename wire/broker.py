@@ -26,6 +26,9 @@ from wire.topics import QOS, RETAIN
 
 log = logging.getLogger("speckled.broker")
 
+CONNECT_SECONDS = 5.0
+"""How long the broker may take to open a connection, and again for the handshake of TLS."""
+
 
 class Broker:
     """One client of one broker, which connects again for as long as it runs.
@@ -195,6 +198,7 @@ class Broker:
             manual_ack=self._manual_ack,
         )
         client.suppress_exceptions = True
+        client.connect_timeout = CONNECT_SECONDS
         if options.username is not None:
             client.username_pw_set(options.username, read_password(options))
         if context := tls_context(options):

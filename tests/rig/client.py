@@ -32,7 +32,7 @@ class Client:
             subscriptions=subscriptions,
             will=will,
             manual_ack=manual_ack,
-            retry=(0.05, 0.2),
+            retry=(0.01, 0.05),
             jitter=lambda: 0.5,
             clock=clock,
         )

@@ -9,6 +9,7 @@ It keeps no session, checks nothing and passes nothing on: `send` gives a messag
 """
 
 import contextlib
+import select
 import socket
 import ssl
 import struct
@@ -138,10 +139,9 @@ class Peer:
         self._current.send(packets.publish(data, self._current.version) if isinstance(data, Publish) else data)
 
     def drop(self) -> None:
-        """Reset the newest connection, if it is still there."""
+        """Have the newest connection reset, if it is still there."""
         if self._current is not None:
-            with contextlib.suppress(OSError):
-                self._current.reset()
+            self._current.drop()
 
     def _accept(self) -> None:
         while True:
@@ -162,13 +162,12 @@ class Peer:
     def _serve(self, connection: socket.socket) -> None:
         with self._news:
             self._open.add(connection)
-        talk = None
         try:
             if self._tls:
                 plain, connection = connection, self._tls.wrap_socket(connection, server_side=True)
                 with self._news:
                     self._open.symmetric_difference_update({plain, connection})
-            talk = _Talk(connection)
+            talk = _Talk(connection, self._closing)
             with self._news:
                 self.connections += 1
                 self._current = talk
@@ -185,8 +184,6 @@ class Peer:
         finally:
             with self._news:
                 self._open.discard(connection)
-            if talk:
-                talk.close()
             connection.close()
 
     def _answer(self, talk: "_Talk", packet: Packet) -> bool:
@@ -213,23 +210,26 @@ class Peer:
                 talk.send(action.data)
             case Drop():
                 talk.reset()
-                return False
             case Silence():
                 pass
         return True
 
 
 class _Talk:
-    """One connection."""
+    """One connection. TLS must not be read and written at once, so that every use of the socket holds the lock."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, closing: threading.Event) -> None:
         self.version = 5
         self._connection = connection
-        self._read = connection.makefile("rb")
+        self._closing = closing
+        self._resetting = threading.Event()
+        self._lock = threading.Lock()
+        self._came = b""
 
     def packets(self):
-        while first := self._read.read(1):
-            packet = packets.parse(first[0], self._read.read(self._length()), self.version)
+        """The packets that come, until the connection ends or the peer is closed."""
+        while first := self._take(1):
+            packet = packets.parse(first[0], self._take(self._length()), self.version)
             if isinstance(packet, Connect):
                 self.version = packet.version
             yield packet
@@ -237,18 +237,40 @@ class _Talk:
     def _length(self) -> int:
         """MQTT 5, section 2.1.4."""
         length, shift = 0, 0
-        while shift < 28 and (byte := self._read.read(1)):
+        while shift < 28 and (byte := self._take(1)):
             length |= (byte[0] & 0x7F) << shift
             shift += 7
             if not byte[0] & 0x80:
                 return length
         raise ValueError("no length")
 
-    def send(self, data: bytes) -> None:
-        self._connection.sendall(data)
+    def _take(self, count: int) -> bytes:
+        """So many bytes, or none where the connection has ended."""
+        while len(self._came) < count:
+            data = self._receive()
+            if not data:
+                return b""
+            self._came += data
+        taken, self._came = self._came[:count], self._came[count:]
+        return taken
 
-    def close(self) -> None:
-        self._read.close()
+    def _receive(self) -> bytes:
+        decrypted = isinstance(self._connection, ssl.SSLSocket) and self._connection.pending() > 0
+        while not (decrypted or select.select([self._connection], [], [], 0.02)[0]):
+            if self._closing.is_set():
+                return b""
+            if self._resetting.is_set():
+                self.reset()
+        with self._lock:
+            return self._connection.recv(65536)
+
+    def send(self, data: bytes) -> None:
+        with self._lock:
+            self._connection.sendall(data)
+
+    def drop(self) -> None:
+        """Have the connection reset by the thread that serves it, soon."""
+        self._resetting.set()
 
     def answer(self, packet: Packet, answer: Answer) -> None:
         match packet:
@@ -265,10 +287,9 @@ class _Talk:
         self.send(data)
 
     def reset(self) -> None:
-        """RST: what an unplugged machine sends when it is back, or a firewall that has forgotten."""
+        """RST: what an unplugged machine sends when it is back, or a firewall that has forgotten. Raises OSError."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._read.close()
-        self._connection.close()
+        raise ConnectionResetError
 
 
 def settle(seconds: float = 0.2) -> None:
