@@ -42,6 +42,20 @@ def test_a_capture_that_fails_ends_the_relay_and_gives_its_status(pretend, tmp_p
     assert started["relay"].poll() is not None
 
 
+def test_settings_of_the_command_line_reach_both_processes_and_a_new_epoch_only_capture(monkeypatch, tmp_path):
+    started = {}
+
+    def start(command, config, *more):
+        started[command] = more
+        return subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+
+    monkeypatch.setattr(run, "_start", start)
+    monkeypatch.setattr(run, "stop_on_signals", lambda *_: threading.Event())
+    assert run.supervise(tmp_path, new_epoch=True, assignments=["mqtt.port=1", "aim.seconds=2"]) == 3
+    settings = ("--set", "mqtt.port=1", "--set", "aim.seconds=2")
+    assert started == {"relay": settings, "capture": (*settings, "--new-epoch")}
+
+
 def test_a_process_that_was_killed_gives_a_status_as_a_shell_would(pretend, tmp_path):
     pretend({"relay": UNTIL_ASKED, "capture": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"})
     assert run.supervise(tmp_path) == 128 + signal.SIGKILL
