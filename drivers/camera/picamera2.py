@@ -100,7 +100,7 @@ class Picamera2Camera:
         that this camera does not have; in `luma`, a tuning that cannot be made pixelwise or is not used).
         """
         self._module = self._given or import_picamera2()
-        cameras = self._module.Picamera2.global_camera_info()
+        cameras = self._listed()
         if self._number >= len(cameras):
             raise CameraError(
                 CameraReason.NOT_FOUND,
@@ -166,6 +166,17 @@ class Picamera2Camera:
         # that thread first, and then stops. The camera is given up either way, and close promises not to fail.
         with suppress(Exception):
             camera.close()
+
+    def _listed(self) -> Any:
+        try:
+            return self._module.Picamera2.global_camera_info()
+        except Exception as error:
+            # Listing starts libcamera, which raises where the kernel has no media device at all.
+            raise CameraError(
+                CameraReason.NOT_FOUND,
+                f"libcamera does not start: {error}",
+                "Check the ribbon cable and camera_auto_detect=1 in /boot/firmware/config.txt, then reboot.",
+            ) from None
 
     def _acquire(self, model: str) -> None:
         if self._stream == "raw":

@@ -24,8 +24,9 @@ class CameraFault(StrEnum):
     picamera2 has ended: as HANG_IN_STOP, but `close` does without it. LATE: a frame comes between its deadline and the
     end of its job. MISSING_CONTROL: AnalogueGain is not advertised. WRONG_FORMAT: libcamera adjusts what was asked for
     to another format. EXPOSURE_DRIFT: the sensor doubles its exposure unasked. GAIN_DRIFT: the image processor doubles
-    its digital gain. BUSY: another process has the camera. NO_LOADER, NO_TUNING: a picamera2 that cannot load, or take,
-    a tuning. DEAF: the manager of libcamera lives on when the camera is closed, with the tuning that it has read.
+    its digital gain. BUSY: another process has the camera. NO_MANAGER: libcamera does not start. NO_LOADER, NO_TUNING:
+    a picamera2 that cannot load, or take, a tuning. DEAF: the manager of libcamera lives on when the camera is closed,
+    with the tuning that it has read.
     """
 
     TIMEOUT = "timeout"
@@ -38,6 +39,7 @@ class CameraFault(StrEnum):
     EXPOSURE_DRIFT = "exposure-drift"
     GAIN_DRIFT = "gain-drift"
     BUSY = "busy"
+    NO_MANAGER = "no-manager"
     NO_LOADER = "no-loader"
     NO_TUNING = "no-tuning"
     DEAF = "deaf"
@@ -97,6 +99,8 @@ class _CameraClass:
         self._module = module
 
     def global_camera_info(self) -> list[dict[str, Any]]:
+        if self._module.fault is CameraFault.NO_MANAGER:
+            raise RuntimeError("Failed to start CameraManager: No such device")
         if self._module.in_force is None and _VARIABLE in os.environ:
             return []
         self._start_manager()

@@ -142,6 +142,11 @@ def test_a_camera_that_is_not_there_is_not_found():
     assert reason_of(make(EmulatedPicamera2(cameras=1), number=1).open) is CameraReason.NOT_FOUND
 
 
+def test_a_libcamera_that_does_not_start_is_a_camera_that_is_not_found():
+    module = EmulatedPicamera2(fault=CameraFault.NO_MANAGER)
+    assert reason_of(make(module).open) is CameraReason.NOT_FOUND
+
+
 @pytest.mark.parametrize("setting", [{"exposure_us": 50}, {"exposure_us": 2_000_000}, {"gain": 17.0}])
 def test_settings_outside_of_what_the_camera_advertises_are_refused(setting):
     assert reason_of(make(EmulatedPicamera2(), **setting).open) is CameraReason.BAD_SOURCE
