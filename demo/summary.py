@@ -58,12 +58,13 @@ class Summary:
     verified: int
     acknowledged: int
     waiting: int
+    lost: int
     matched: Matched | None
 
     @property
     def good(self) -> bool:
         """Whether observations were published, verified, acknowledged and matched, and the matches are the room's."""
-        delivered = 0 < self.published == self.verified == self.acknowledged and self.waiting == 0
+        delivered = 0 < self.published == self.verified == self.acknowledged and self.waiting == self.lost == 0
         return delivered and self.matched is not None and self.matched.good
 
     def text(self) -> str:
@@ -75,6 +76,7 @@ class Summary:
             f"  published      {self.published} observations",
             f"  verified       {self.verified} by signature, schema, statement and ledger order, each stored once",
             f"  acknowledged   {self.acknowledged} by the collector's signed word; {self.waiting} wait in the outbox",
+            f"  lost           {self.lost} of what capture has signed, by the device's own account",
             *(self.matched.lines() if self.matched else ["  compared       nothing: the run was too short"]),
             "",
             "Passed." if self.good else f"NOT passed: see the logs in {self.folder}.",
@@ -96,6 +98,7 @@ def summarise(stage: Stage, settings: Settings, sent: Health, frames: int) -> Su
         verified=verified,
         acknowledged=sent.acknowledged,
         waiting=sent.waiting,
+        lost=sent.lost,
         matched=_match(stage, settings, frames, *pair) if pair else None,
     )
 

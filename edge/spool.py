@@ -91,18 +91,16 @@ class Spool:
 
     def delivered(self, number: int) -> None:
         """The relay has it. Raises OSError where the file stays: it is offered again then, which changes nothing."""
-        if self._recorded < number:
-            self._record()
+        recorded = self._recorded >= number or self._recorded_now()
         self._forget(number)
+        if not recorded:  # a full disk has room for it now
+            self._recorded_now()
 
     def give_up(self, number: int, *, aside: bool = False) -> None:
         """Count one as dropped, and take its file away, or aside, where it can be looked at."""
         self.dropped += 1
         self._given_up = number
-        try:
-            self._record()  # first: cut off here, the file goes at the next start, and is not counted twice
-        except OSError:
-            log.debug("the counts cannot be written now")
+        self._recorded_now()  # first: cut off here, the file goes at the next start, and is not counted twice
         if number not in self._sizes:
             return
         try:
@@ -121,10 +119,15 @@ class Spool:
         self._path(number).unlink(missing_ok=True)
         del self._sizes[number]
 
-    def _record(self) -> None:
+    def _recorded_now(self) -> bool:
+        """Write the counts down. Whether the disk took them."""
         counts = {"made": self.made, "dropped": self.dropped, "given_up": self._given_up}
-        self._replace(self._folder / COUNTS, json.dumps(counts).encode())
+        try:
+            self._replace(self._folder / COUNTS, json.dumps(counts).encode())
+        except OSError:
+            return False
         self._recorded = self.made
+        return True
 
     def _replace(self, path: Path, data: bytes) -> None:
         partial = path.with_name(path.name + ".partial")

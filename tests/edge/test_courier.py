@@ -184,6 +184,17 @@ def test_what_is_in_memory_goes_to_the_disk_when_there_is_room_again(folder):
     assert deliver(folder) == [envelope(number) for number in (1, 2, 3)]
 
 
+def test_on_a_full_disk_what_the_relay_has_taken_still_leaves_the_spool(folder):
+    spool = Full(folder)
+    spool.full = False
+    courier = Courier([].append, spool, troubles=Troubles(Clock()))
+    courier.hand_over(envelope(1))
+    spool.full = True
+    courier.start()
+    assert courier.stop(5) == 0
+    assert not list(folder.glob("*.cose"))
+
+
 def test_a_stop_reports_what_neither_the_relay_nor_the_disk_took(folder):
     courier = Courier(absent, Full(folder), troubles=Troubles(Clock()), retry_seconds=0.01)
     courier.start()
