@@ -65,6 +65,17 @@ class Authority:
         certificate = self._sign(asked.subject, asked.public_key(), [], days, server=False)
         file.write_bytes(certificate.public_bytes(Encoding.PEM))
 
+    def withdraw(self, issued: list[Issued], file: Path, days: tuple[float, float] = (-1, 30)) -> None:
+        """A revocation list of these certificates, valid from and until, in days from now."""
+        now = datetime.now(UTC)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self._name)
+        builder = builder.last_update(now + timedelta(days=days[0])).next_update(now + timedelta(days=days[1]))
+        for each in issued:
+            number = x509.load_pem_x509_certificate(Path(each.certificate).read_bytes()).serial_number
+            entry = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build()
+            builder = builder.add_revoked_certificate(entry)
+        file.write_bytes(builder.sign(self._key, SHA256()).public_bytes(Encoding.PEM))
+
     def server_context(self, issued: Issued, *, version: str = "1.3", clients: bool = True) -> ssl.SSLContext:
         """What a server of this authority speaks TLS with, in exactly this version."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
