@@ -6,24 +6,22 @@ import random
 import secrets
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 
 from edge.errors import BrokerRefused, ConfigError, Reason, RelayError
-from edge.relay.deliver import Delivery
+from edge.relay.custody import Custody
 from edge.relay.guard import Guard, GuardRefusal
 from edge.relay.health import health_of
 from edge.relay.inbox import Inbox
 from edge.relay.link import ACCEPTED, QUESTION, Listener, Reply, Status, inherited_socket
 from edge.relay.options import RelayOptions
-from edge.relay.outbox import Equivocation, Fork, Outbox, OutboxDamaged
+from edge.relay.outbox import OutboxDamaged
 from edge.relay.presence import Presence
 from edge.relay.troubles import Troubles
 from edge.relay.watch import Watch
 from wire.broker import Broker
-from wire.cose import verify
 from wire.errors import WireError
 from wire.events import NOT_SENT, Connected, Disconnected, Event, Message, Published, Refused, Subscribed, Will
 from wire.schema import CaptureReport, Health
@@ -37,8 +35,6 @@ PULSE = 0.25
 """Seconds between two looks at the clock and at whether to stop."""
 BIRTH_SECONDS = 30.0
 """How long the broker may take to answer the birth message before the connection is begun anew."""
-LOOKED_AT = 256
-"""Observations whose signature is looked at when the relay starts, the oldest: a long queue must not hold it up."""
 
 
 class Relay:
@@ -68,16 +64,8 @@ class Relay:
         except (WireError, SettingsError) as error:
             raise ConfigError(Reason.CONFIG, error.detail, error.remedy) from None
         self._guard = Guard(self._topics, options.device_key, budget=options.budget, clock=clock)
-        self._outbox = Outbox(options.outbox, bounds=options.bounds, clock=clock)
-        self._delivery = Delivery(
-            self._outbox,
-            topics=self._topics,
-            collector=options.collector_key,
-            patience=options.patience,
-            troubles=self._troubles,
-            clock=clock,
-            jitter=jitter,
-        )
+        self._custody = Custody(options, self._topics, self._troubles, clock=clock, jitter=jitter)
+        self._outbox, self._delivery = self._custody.outbox, self._custody.delivery
         inherited = inherited_socket(os.environ)
         self._listener = Listener(options.socket, users=options.users, inherited=inherited)
         self._listener.watch(self._inbox.descriptor)
@@ -87,7 +75,6 @@ class Relay:
         self._connected_once = False
         self._birth: int | None = None
         self._birth_due = 0.0
-        self._evicted: Counter[str] = Counter()
         self._receive_maximum = 0
         self._next_health = 0.0
 
@@ -101,7 +88,7 @@ class Relay:
             RelayError: OUTBOX, where the outbox has become unusable.
         """
         log.info("relay of %s: %d observations wait in the outbox", self._options.device, self._delivery.waiting)
-        self._look_for_strangers()
+        self._mending(self._custody.look_for_strangers)
         self._broker.start()
         try:
             while not stop.is_set():
@@ -110,7 +97,8 @@ class Relay:
                 for event in self._inbox.drain():
                     self._note(event)
                 self._miss_birth()
-                self._keep(attendance)
+                self._mending(self._keep)
+                self._mending(lambda: attendance.turn(self._status))
                 if not self._broker.alive():
                     raise RelayError(Reason.BROKER_UNREACHABLE, "the network thread has died", "restart; report this")
         finally:
@@ -123,74 +111,44 @@ class Relay:
         evicted = sum(count for name, count in counts.items() if name.startswith("evicted:"))
         return f"{where}; {self._delivery.waiting} wait, {done}, {evicted} evicted"
 
-    def _look_for_strangers(self) -> None:
-        """Settings may have changed since an observation was accepted; no collector would ever take it then."""
-        oldest = self._outbox.waiting(limit=LOOKED_AT)
-        strangers = sum(not self._genuine(self._outbox.envelope(waiting.id)) for waiting in oldest)
-        if strangers:
-            log.error(
-                "%d observations in the outbox are of another root, device id or key, and no collector will take them. "
-                "Set these back until the outbox is empty, or move %s aside",
-                strangers,
-                self._options.outbox,
-            )
-
-    def _genuine(self, envelope: bytes) -> bool:
-        """Whether the device's key has signed it for its topic."""
+    def _mending(self, step: Callable[[], None]) -> None:
+        """Do something with the outbox; a file that is found damaged is replaced."""
         try:
-            verify(envelope, self._options.device_key, self._topics.observation)
-        except WireError:
-            return False
-        return True
-
-    def _mend(self, error: OutboxDamaged) -> Reply:
-        """Go on with a new file that holds what could be read of the old; capture brings again what it brought."""
-        self._troubles.say("damage", f"{error}. It is set aside")
-        self._outbox.begin_again()
-        self._delivery.begin_again()
-        return Reply(Status.LATER, error.reason)
+            step()
+        except OutboxDamaged as error:
+            self._custody.mend(error)
 
     def _take(self, envelope: bytes | None) -> Reply:
-        """One datagram from capture: on the disk before it is answered."""
+        """One datagram from capture."""
         try:
             return self._judge(envelope)
         except OutboxDamaged as error:
-            return self._mend(error)
+            self._custody.mend(error)
+            return Reply(Status.LATER, error.reason)
 
     def _judge(self, envelope: bytes | None) -> Reply:
         if envelope is not None and len(envelope) == QUESTION:
-            return self._answer(envelope)
+            return self._custody.answer(envelope)
         try:
             admitted = self._guard.admit(envelope)
-            if isinstance(admitted, CaptureReport):
-                return self._hear_capture(admitted, envelope or b"")
-            receipt = admitted.receipt
-            waiting = self._outbox.put(receipt.epoch, receipt.position, envelope or b"", link=receipt.hash)
         except GuardRefusal as refusal:
             self._outbox.count(f"refused:{refusal.code}")
             self._troubles.say(f"guard {refusal.code}", f"the guard refuses what capture sends: {refusal.code}")
             return Reply(Status.LATER if refusal.later else Status.REFUSED, refusal.code)
-        except Equivocation:
-            self._outbox.count("refused:equivocation")
-            self._troubles.say("guard", "capture sends another observation for a ledger position that is taken")
-            return Reply(Status.REFUSED, "equivocation")
-        except OutboxDamaged:
-            raise
-        except RelayError as error:
-            self._troubles.say("outbox", f"{error}. {error.remedy}")
-            return Reply(Status.LATER, error.reason)
-        self._troubles.over("outbox")
-        if waiting:
+        if isinstance(admitted, CaptureReport):
+            return self._hear_capture(admitted, envelope or b"")
+        reply, new = self._custody.put(admitted.receipt, envelope or b"")
+        if new:
             self._watch.accepted()
             if admitted.level in self._options.watch.windows:
                 self._outbox.count(f"released:{admitted.level}")
-        return self._answer(receipt.epoch)
+        return reply
 
     def _hear_capture(self, report: CaptureReport, envelope: bytes) -> Reply:
         """Capture's word about itself: into the state message as it is, at once where it is news."""
         if self._presence.heard(report, envelope):
             self._tell_state()
-        self._outbox.reported(report)
+        self._custody.reported(report)
         return ACCEPTED
 
     def _miss_capture(self) -> None:
@@ -201,15 +159,6 @@ class Relay:
     def _tell_state(self) -> None:
         if self._delivery.open:
             self._publish("state", self._presence.online)
-
-    def _answer(self, epoch: bytes) -> Reply:
-        """Accepted, and how far this epoch is known to have got."""
-        try:
-            return Reply(Status.ACCEPTED, heard=self._outbox.heard(epoch))
-        except OutboxDamaged:
-            raise
-        except RelayError:
-            return ACCEPTED
 
     def _note(self, event: Event) -> None:
         self._watch.note(event)
@@ -226,7 +175,7 @@ class Relay:
             case Published():
                 self._delivery.published(event)
             case Message():
-                self._hear(event)
+                self._mending(lambda: self._custody.hear(event.payload))
             case Subscribed(accepted=False):
                 self._troubles.say(
                     "ack", f"the broker refuses {self._topics.ack}: {event.reason}. Let this device read its topics"
@@ -262,29 +211,6 @@ class Relay:
         )
         self._broker.reconnect()
 
-    def _hear(self, message: Message) -> None:
-        try:
-            freed = self._delivery.acknowledge(message.payload)
-        except Fork:
-            self._troubles.say(
-                "fork",
-                "the collector holds another history of this ledger than this device: nothing is freed. Put the newest "
-                "copy of the ledger back, or begin a new epoch, and find out who else has the device's key",
-            )
-            return
-        except WireError as error:
-            self._outbox.count("ignored-acknowledgement")
-            self._troubles.say("ack", f"ignored an acknowledgement: {error}. {error.remedy}")
-            return
-        except OutboxDamaged as error:
-            self._mend(error)
-            return
-        except RelayError as error:  # the collector will say it again when it is asked again
-            self._troubles.say("outbox", f"{error}. {error.remedy}")
-            return
-        if freed:
-            log.info("the collector holds %d more observations; %d wait", freed, self._delivery.waiting)
-
     def _turned_away(self, event: Refused) -> None:
         remedy = "see the broker's log; observations wait in the outbox"
         if event.credentials:
@@ -296,28 +222,12 @@ class Relay:
                 raise BrokerRefused(Reason.BROKER_REFUSED, event.reason, remedy)
         self._troubles.say("broker", f"the broker refuses this device: {event.reason}. To mend it, {remedy}")
 
-    def _keep(self, attendance: Attendance) -> None:
+    def _keep(self) -> None:
         """What is to be done with the outbox at every look at the clock."""
-        try:
-            self._outbox.tick()
-            self._say_what_gave_way()
-            self._send()
-            self._report()
-            self._watch.serve(self.health, self._presence.word, self._outbox.fill)
-            attendance.turn(self._status)
-        except OutboxDamaged as error:
-            self._mend(error)
-
-    def _say_what_gave_way(self) -> None:
-        gone, bounds = self._outbox.evicted - self._evicted, self._options.bounds
-        self._evicted = self._outbox.evicted.copy()
-        for cause, bound in ("size", f"{bounds.size // 2**20} MiB"), ("age", f"{bounds.age / 86400:.0f} days"):
-            if gone[cause]:
-                self._troubles.say(
-                    f"evicted {cause}",
-                    f"the outbox has reached its bound of {bound}: the oldest observations give way and are lost. "
-                    "Bring the collector back; outbox_mb and outbox_days in [relay] are the bounds",
-                )
+        self._custody.tick()
+        self._send()
+        self._report()
+        self._watch.serve(self.health, self._presence.word, self._outbox.fill)
 
     def _send(self) -> None:
         for row, envelope in self._delivery.outgoing():

@@ -170,3 +170,49 @@ def test_damage_that_is_found_in_use_is_mended_and_what_can_be_read_goes_on(tmp_
     assert health.lost == 30 - len(set(collector.seen) - {31})
     assert 31 in collector.seen
     assert len(set(collector.seen)) == 30
+
+
+def test_an_envelope_that_the_disk_has_changed_ends_neither_the_start_nor_the_relay(tmp_path, monkeypatch, clock):
+    envelopes = {number: make_observation("cam", number, EPOCH, KEY, keypoints=50)[1] for number in range(1, 11)}
+    box = Outbox(tmp_path / "outbox.sqlite")
+    for number, data in envelopes.items():
+        box.put(EPOCH, number, data)
+    box.close()
+    file = (tmp_path / "outbox.sqlite").read_bytes()
+    at = file.index(envelopes[4][:200]) + 100
+    (tmp_path / "outbox.sqlite").write_bytes(file[:at] + bytes([file[at] ^ 1]) + file[at + 1 :])
+    collector = PlayedCollector()
+    relay = PlayedRelay(tmp_path, monkeypatch, clock)
+
+    def steps():
+        relay.broker.collector = collector
+        relay.broker.connect()
+        for _ in range(60):
+            clock.now += 0.5
+            yield
+        health.append(relay.relay.health())
+
+    health = []
+    relay.run(steps())
+    assert sorted(collector.seen) == [1, 2, 3, 5, 6, 7, 8, 9, 10]
+    assert (health[0].set_aside, health[0].lost, health[0].waiting) == (1, 1, 0)
+
+
+def test_a_disk_that_takes_nothing_is_said_and_does_not_end_the_relay(tmp_path, monkeypatch, clock, caplog):
+    relay = PlayedRelay(tmp_path, monkeypatch, clock)
+
+    def steps():
+        yield from relay.report(0)
+        relay.relay._outbox._database.execute("PRAGMA query_only = ON")  # every write is refused
+        for _ in range(3):
+            clock.now += HOUR
+            yield from relay.hand_over(envelope(1))
+            assert relay.reply.status is Status.LATER
+            yield from relay.report(1)
+            assert relay.reply.status is Status.ACCEPTED
+        relay.relay._outbox._database.execute("PRAGMA query_only = OFF")
+        yield from relay.hand_over(envelope(1))
+        assert relay.reply.status is Status.ACCEPTED
+
+    relay.run(steps())
+    assert "outbox-unusable" in caplog.text
