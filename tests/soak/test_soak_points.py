@@ -36,5 +36,5 @@ def test_the_page_names_every_point_and_where_it_is():
 
 def test_the_page_says_how_each_planted_defect_is_found():
     page = (ROOT / "docs" / "soak.md").read_text(encoding="utf-8")
-    table = page.partition("| defect | found because |")[2].partition("\n\n")[0]
+    table = page.partition("| defect | found because, most often |")[2].partition("\n\n")[0]
     assert len(table.strip().splitlines()) - 1 == len(plants.PLANTS)

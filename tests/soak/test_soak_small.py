@@ -11,24 +11,9 @@ from tempfile import TemporaryDirectory
 import pytest
 from conftest import PROGRAMS, ROOT
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+from soak.plants import PLANTS
 
-OUTBOX = "vanished from the outbox|are or were in its outbox|in no store"
-STORE = "that no store holds|the store holds|in no store"
-LEDGER = (
-    "status 65, which no fault|without a charge|on one charge|become shorter|two charges|committed for|refused:equiv"
-)
-FOUND = {
-    "relay-frees-on-puback": OUTBOX,
-    "relay-accepts-without-keeping": "its outbox never held them",
-    "relay-forgets-when-it-starts": OUTBOX,
-    "collector-acknowledges-before-it-commits": STORE,
-    "collector-loses-a-row": STORE,
-    "ledger-is-written-late": LEDGER,
-    "ledger-forgets-its-last-entry": LEDGER,
-    "undocumented-status": "status 1, which no fault explains",
-}
-"""What a run says of each planted defect, whichever of its consequences comes first."""
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(autouse=True)
@@ -83,10 +68,13 @@ def test_sixty_random_faults_cost_no_charge_and_no_committed_observation(folder,
 
 
 def test_the_account_finds_each_planted_defect(folder, start):
+    """Whichever of its consequences comes first; the moments of processes are not the same twice."""
     runs = {
-        name: start(folder / name, "--plant", name, "--faults", "80", "--jobs", "1", "--seed", "1") for name in FOUND
+        name: start(folder / name, "--plant", name, "--faults", "80", "--jobs", "1", "--seed", "1") for name in PLANTS
     }
     for name, run in runs.items():
         said, _ = run.communicate(timeout=150)
         assert run.returncode == 1, name
-        assert re.search(FOUND[name], said), said[-3000:]
+        assert "VIOLATION in life 1 of seed 1" in said, said[-3000:]
+        assert "Traceback" not in said, said[-3000:]  # a plant that breaks down proves nothing
+        assert "within 90 s" not in said, said[-3000:]
