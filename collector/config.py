@@ -25,6 +25,9 @@ port = 1883
 # protocol = "3.1.1"            # MQTT 5 unless the broker cannot speak it
 # username = "collector"
 # password_file = "password"
+# ca_file = "ca.pem"             # turns TLS on, usually on port 8883: docs/broker.md
+# certificate_file = "collector.crt"
+# key_file = "tls.key"
 root = "speckled"
 client_id = "speckled-collector"
 

@@ -174,6 +174,7 @@ def test_a_stolen_device_is_shut_out_and_the_others_are_not(site):
         site.authority.withdraw([stolen], revoked)
         site.process.send_signal(signal.SIGHUP)
         settle()
+        assert code_of(one, WARD.observation) in {0, 0x10}  # an open connection stays
         one.broker.reconnect()
         one.wait(Disconnected)
         assert "our certificate is revoked" in one.wait(Disconnected).reason
