@@ -47,6 +47,16 @@ def test_a_line_reaches_the_journal_with_its_fields(journal, logger):
     assert found["LOGGER"] == "speckled.capture"
 
 
+def test_level_and_name_are_fields_and_not_part_of_the_message(tmp_path, journal):
+    program = (
+        "import logging; from wire.service.journal import JournalHandler; "
+        f"logging.basicConfig(handlers=[JournalHandler('x', {str(tmp_path / 'journal')!r})]); "
+        "logging.getLogger('speckled.relay').error('no broker')"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert fields(journal.recv(4096))["MESSAGE"] == "no broker"
+
+
 @pytest.mark.parametrize(
     ("level", "priority"),
     [(logging.CRITICAL, "2"), (logging.ERROR, "3"), (logging.WARNING, "4"), (logging.INFO, "6"), (logging.DEBUG, "7")],

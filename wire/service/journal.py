@@ -44,6 +44,7 @@ class JournalHandler(logging.Handler):
 
     def __init__(self, identifier: str, path: str = SOCKET) -> None:
         super().__init__()
+        self.setFormatter(logging.Formatter("%(message)s"))  # else basicConfig puts level and name before each
         self._identifier = identifier
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
