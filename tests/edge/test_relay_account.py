@@ -177,7 +177,7 @@ class EveryObservationIsSomewhere(RuleBasedStateMachine):
 
     @initialize(before=st.integers(0, 3))
     def begin(self, before):
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
         self.path = Path(self.folder.name) / "outbox.sqlite"
         self.bounds = Bounds(size=180_000)
         self.box = Outbox(self.path, bounds=self.bounds)
