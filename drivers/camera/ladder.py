@@ -10,6 +10,7 @@ from drivers.errors import CameraError, CameraReason
 TIMEOUTS_PER_REOPEN = 3
 REOPENS = 3
 REOPEN_WINDOW = 600.0
+FIRST_OPENING = 4
 LAST_WAIT = 1.0
 """Seconds that an opening or closing gets once the process is to stop."""
 _SLICE = 0.25
@@ -37,7 +38,8 @@ class Ladder:
     ) -> None:
         """A ladder over the cameras that `make` gives, a new one for each opening.
 
-        `clock` counts seconds for the ten-minute window. `open_deadline`: seconds for opening, and for closing.
+        `clock` counts seconds for the ten-minute window. `open_deadline`: seconds for opening anew and for closing; the
+        first opening gets four times as many, since it loads the library of the camera from a card that may be slow.
         `stopping`: whether the process is to end, so that no recovery is worth its time any more.
         `recoveries` counts how often the camera was given up for a new one.
         """
@@ -53,7 +55,7 @@ class Ladder:
 
     def open(self) -> CameraIdentity:
         """Open the camera once; there is nothing to recover yet. Raises what its `open` raises, and TIMEOUT."""
-        self._identity = self._open()
+        self._identity = self._open(FIRST_OPENING * self._open_deadline)
         return self._identity
 
     def read(self, plane: Plane, deadline: float) -> None:
@@ -101,7 +103,7 @@ class Ladder:
             raise _hung("closing") from None
 
     def _reopen(self) -> None:
-        if self._open() != self._identity:
+        if self._open(self._open_deadline) != self._identity:
             self._drop()
             raise CameraError(
                 CameraReason.BAD_SOURCE,
@@ -109,8 +111,8 @@ class Ladder:
                 "Check which camera is connected, then start again.",
             )
 
-    def _open(self) -> CameraIdentity:
-        """A new camera, opened within the deadline. One that opens too late is closed by the helper itself."""
+    def _open(self, deadline: float) -> CameraIdentity:
+        """A new camera, opened within so many seconds. One that opens too late is closed by the helper itself."""
         if self._hanging:
             raise _hung("opening")
         camera = self._make()
@@ -129,7 +131,7 @@ class Ladder:
             if unwanted:
                 camera.close()
 
-        self._help(attempt)
+        self._help(attempt, deadline)
         with settled:
             abandoned = not outcome
         if abandoned:
@@ -142,12 +144,11 @@ class Ladder:
     def _drop(self) -> None:
         camera, self._camera = self._camera, None
         if camera is not None and not self._hanging:
-            self._help(camera.close)
+            self._help(camera.close, self._open_deadline)
 
-    def _help(self, action: Callable[[], object]) -> None:
+    def _help(self, action: Callable[[], object], left: float) -> None:
         self._helper = threading.Thread(target=action, name="camera-helper", daemon=True)
         self._helper.start()
-        left = self._open_deadline
         while left > 0 and self._helper.is_alive():
             left = min(left, LAST_WAIT) if self._stopping() else left
             self._helper.join(min(left, _SLICE))

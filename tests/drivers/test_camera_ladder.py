@@ -185,3 +185,22 @@ def test_a_camera_whose_front_end_failed_comes_back_after_reopening():
     assert plane.any()
     assert (module.opened, module.leaked) == (2, 0)
     ladder.close()
+
+
+def test_the_first_opening_has_more_time_than_a_later_one():
+    late = threading.Event()
+
+    class Slow(Script):
+        def open(self):
+            late.wait(1.0)
+            return super().open()
+
+    Ladder(Slow, open_deadline=0.5).open()
+    camera = Slow([T, T, T, None])
+    ladder = Ladder(lambda: camera, open_deadline=0.5)
+    late.set()
+    ladder.open()
+    late.clear()
+    with pytest.raises(CameraError, match="opening"):
+        ladder.read(np.zeros((2, 4), np.uint8), 1.0)
+    ladder._helper.join()

@@ -117,7 +117,7 @@ class Vm(Spidev):
     """Frames come through the real picamera2 and libcamera, from its virtual pipeline (tests/vm)."""
 
     name = "vm"
-    patience = 200
+    patience = 400
     folder = HERE / "virtual"
 
     def __init__(self):
@@ -141,7 +141,7 @@ class Device:
     """What a settings file names: a real Pi's camera and chip."""
 
     name = "device"
-    patience = 200
+    patience = 400
     chip_is_simulated = False
 
     def __init__(self, settings):

@@ -7,7 +7,7 @@ import pytest
 from collector.reader import Reader
 from wire.exit import Exit
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(900)]
 
 
 def configure(site, daemon):
@@ -44,5 +44,5 @@ def test_a_chip_that_becomes_biased_ends_the_daemon_with_the_name_of_the_test(si
         site.start("capture", **daemon.environment)
         site.wait_for(site.stored, rung.patience)
         daemon.bias()
-        assert site.wait_for_exit("capture", 120) == Exit.NO_ENTROPY
+        assert site.wait_for_exit("capture", rung.patience) == Exit.NO_ENTROPY
     assert "entropy-predictable-bits" in site.log("capture")
