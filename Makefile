@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench audit nightly oldest deb clean
+.PHONY: help demo test soak check bench audit nightly oldest deb vm arm clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -41,6 +41,12 @@ oldest: ## the tests of the numeric rooms with the oldest numpy that is supporte
 
 deb: ## a Debian package in dist: ARCH=arm64 (default) or amd64; docs/install.md
 	@PYTHON=$(PYTHON) packaging/deb $(or $(ARCH),arm64)
+
+vm: $(BIN)/python ## as root: the units and the real picamera2 in a virtual machine with Debian 13; 4 GB in ~/.cache/speckled
+	@PYTHON=$(BIN)/python tests/vm/run
+
+arm: $(VENV)/dev.stamp ## as root: the numeric rooms on emulated Cortex-A53, A72 and A76, and their numbers beside ours
+	@PYTHON=$(BIN)/python tests/arm/run
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-bench demo-run audit-run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
