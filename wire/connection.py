@@ -16,6 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from wire.events import TOO_LARGE, TOO_MANY, Connected, Event, Message, Published, Refused, Subscribed
 from wire.handshake import WatchedSocket, explain
+from wire.limits import lacking, packet_size
 from wire.options import BrokerOptions, speaks_tls
 from wire.schema import MAX_MESSAGE
 
@@ -240,7 +241,7 @@ class Connection:
             properties = _properties(
                 PacketTypes.PUBLISH, MessageExpiryInterval=message.expiry, ContentType=message.content_type
             )
-            size = _packet_size(message, properties)
+            size = packet_size(message.topic, message.payload, message.qos, properties)
             if self._largest is not None and size > self._largest:
                 reason = f"a message of {size} bytes, and the broker takes {self._largest}"
                 self._events.put(Published(message.number, accepted=False, reason=reason, code=TOO_LARGE))
@@ -256,12 +257,12 @@ class Connection:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        lacking = "" if reason.is_failure else _lacking(properties)
-        if reason.is_failure or lacking:
+        why = str(reason) if reason.is_failure else lacking(properties)
+        if why:
             self.refused = True
             if reason.value == OTHER_VERSION:
-                lacking = f"{reason}: set `protocol`"
-            self._events.put(Refused(lacking or str(reason), credentials=reason.value in CREDENTIALS))
+                why += ": set `protocol`"
+            self._events.put(Refused(why, credentials=reason.value in CREDENTIALS))
             self._leaving = True
             return
         if self._subscriptions:
@@ -300,26 +301,9 @@ class Connection:
         self._events.put(Subscribed(not refused, ", ".join(refused)))
 
 
-def _lacking(properties: Properties | None) -> str:
-    """What delivery needs and the broker says that it has not (MQTT 5, sections 3.2.2.3.4 and 3.2.2.3.5)."""
-    if getattr(properties, "MaximumQoS", 1) < 1:
-        return "it takes no QoS 1, without which nothing is known to arrive: allow QoS 1 on the broker"
-    if getattr(properties, "RetainAvailable", 1) == 0:
-        return "it retains nothing, and acknowledgements are retained: allow retained messages on the broker"
-    return ""
-
-
 def _properties(packet: int, **values: int | str | None) -> Properties:
     properties = Properties(packet)  # type: ignore[no-untyped-call]  # paho has not annotated this one
     for name, value in values.items():
         if value is not None:
             setattr(properties, name, value)
     return properties
-
-
-def _packet_size(message: Outgoing, properties: Properties) -> int:
-    """Bytes of a PUBLISH packet: MQTT 5, sections 2.1.4 and 3.3."""
-    packed = len(properties.pack())  # type: ignore[no-untyped-call]  # paho has not annotated this one
-    rest = 2 + len(message.topic.encode()) + (2 if message.qos else 0) + packed + len(message.payload)
-    digits = 1 + (rest >= 2**7) + (rest >= 2**14) + (rest >= 2**21)
-    return 1 + digits + rest

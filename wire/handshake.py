@@ -27,6 +27,7 @@ _ALERTS = {
 }
 """Parts of the names of TLS alerts (RFC 8446, section 6.2), as OpenSSL spells them; the last one stands for the rest
 of those about certificates."""
+_NOT_YET = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class WatchedSocket(ssl.SSLSocket):
@@ -55,19 +56,20 @@ class WatchedSocket(ssl.SSLSocket):
             raise
 
     def send(self, data: Any, flags: int = 0) -> int:
-        """Keep an error of TLS, also one that lies behind a broken pipe. Raises OSError, as ssl does."""
+        """Keep an error of TLS: rather the refusal that may lie behind a connection that broke. Raises OSError."""
         try:
             return super().send(data, flags)
-        except ssl.SSLError as error:
-            self._keep(error)
+        except _NOT_YET:
             raise
-        except OSError:
+        except OSError as error:
             with contextlib.suppress(OSError):
                 self.recv(1)
+            if isinstance(error, ssl.SSLError):
+                self._keep(error)
             raise
 
     def _keep(self, error: ssl.SSLError) -> None:
-        if self.trouble is None and not isinstance(error, (ssl.SSLWantReadError, ssl.SSLWantWriteError)):
+        if self.trouble is None and not isinstance(error, _NOT_YET):
             self.trouble = error
 
 

@@ -167,8 +167,7 @@ def test_never_more_than_the_broker_takes_is_unanswered_and_the_rest_follows(tol
         peer.script = Script()
         for message in first:
             peer.send(bytes([0x40, 2]) + message.mid.to_bytes(2, "big"))
-        answers = [one.wait(Published).mid for _ in numbers]
-        assert answers == numbers
+        assert sorted(one.wait(Published).mid for _ in numbers) == numbers
         assert [message.payload for message in peer.all(Publish)] == [b"%d" % n for n in range(WINDOW + 5)]
 
 

@@ -190,7 +190,8 @@ def test_a_stolen_device_is_shut_out_and_the_others_are_not(site):
 @pytest.mark.broker
 def test_the_broker_has_nothing_to_say_against_its_configuration(site):
     complaints = re.findall(r"^.*(?:warning|error|deprecated|unknown).*$", site.log(), re.IGNORECASE | re.MULTILINE)
-    assert [line for line in complaints if "should not be run as root" not in line] == []
+    others = ("should not be run as root", "Client connection from")  # the latter is who waited for the port to open
+    assert [line for line in complaints if not any(other in line for other in others)] == []
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1"])
