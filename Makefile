@@ -13,7 +13,7 @@ demo: $(VENV)/demo.stamp ## camera to collector without hardware; ONCE=1 ends by
 	@$(BIN)/python -m demo $(if $(ONCE),--once) $(if $(VIDEO),--video "$(VIDEO)") $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/dev.stamp ## all tests, in under ten minutes on two cores
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 soak: $(VENV)/dev.stamp ## random faults on whole devices, and the account of each; ARGS="--faults 10000" or "--minutes 60"
 	@PYTHONPATH=tests $(BIN)/python -m soak $(ARGS)
