@@ -56,8 +56,9 @@ def _leaf(canvas: NDArray[np.float64], size: float, random: np.random.Generator)
     else:
         inside = np.zeros(canvas.shape, np.bool_)
         _box(inside, x - size / 2, y - size * random.uniform(0.25, 0.75), (size, size * random.uniform(0.5, 1.5)), 1)
-    stripes = tone + swing * np.sign(np.sin(2 * np.pi * (np.arange(width) + np.arange(height)[:, None]) / period))
-    canvas[inside] = stripes[inside]
+    stripes = tone + swing * np.sign(np.sin(2 * np.pi * np.arange(width + height) / period))
+    rows, columns = np.nonzero(inside)
+    canvas[rows, columns] = stripes[rows + columns]
 
 
 def _window(canvas: NDArray[np.float64], unit: float, random: np.random.Generator) -> None:
