@@ -57,7 +57,8 @@ def init(arguments: Sequence[str]) -> int:
         dedent(f"""\
         Next: copy {options.dir / "device.pub"} to the collector as <its keys directory>/{options.id}.pub,
         copy the collector's public key to {options.dir / "collector.pub"}, name camera, entropy source and broker in
-        {options.dir / "speckled.toml"}, then start `speckled run --config {options.dir / "speckled.toml"}`.
+        {options.dir / "speckled.toml"}. `speckled doctor --config {options.dir / "speckled.toml"}` says what is
+        missing then; `speckled run` with the same option starts it.
         """)
     )
     return Exit.OK

@@ -21,6 +21,9 @@ from wire.settings import SettingsError
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _PASSWORD = re.compile(r"://[^/@]+:[^/@]*@")
 
+_REMEDIES = {"mqtt.collector_key": "copy collector.pub from the collector, and name it there"}
+"""Where the file is somebody else's to make."""
+
 
 def faults_of_files(layers: Layers, settings: Settings) -> Iterator[Fault]:
     """Keys, passwords, certificates, profiles and folders that are named and cannot be used. Paths are absolute."""
@@ -29,7 +32,7 @@ def faults_of_files(layers: Layers, settings: Settings) -> Iterator[Fault]:
         try:
             sound[place] = attempt()
         except (SettingsError, ConfigError) as error:
-            yield Fault(layers.where(place), place, error.detail, error.remedy)
+            yield Fault(layers.where(place), place, error.detail, _REMEDIES.get(place, error.remedy))
     private, public = sound.get("device.key"), sound.get("device.public_key")
     if (
         isinstance(private, Ed25519PrivateKey)
