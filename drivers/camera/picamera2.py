@@ -1,3 +1,4 @@
+import gc
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -166,6 +167,9 @@ class Picamera2Camera:
         # that thread first, and then stops. The camera is given up either way, and close promises not to fail.
         with suppress(Exception):
             camera.close()
+        # picamera2 holds itself in a ring of references, and with it libcamera's manager and the nodes that it has open.
+        del camera
+        gc.collect()
 
     def _listed(self) -> Any:
         try:

@@ -34,7 +34,27 @@ struct part { uint32_t length, released; };
 static unsigned char is_node[DESCRIPTORS];
 static pthread_mutex_t line = PTHREAD_MUTEX_INITIALIZER; /* one question at a time, whatever threads do */
 
-static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
+/* The functions behind ours. They are looked up before the program begins: dlsym waits for the loader's lock, and a library
+ * whose constructor waits for a thread that calls close (lttng-ust, which libcamera is linked to) would then wait for ever. */
+#define BEHIND(X) \
+    X(ioctl) X(close) X(open) X(open64) X(openat) X(openat64) X(stat) X(stat64) X(fstatat) X(fstatat64) X(access) X(faccessat)
+enum {
+#define NUMBER(name) behind_##name,
+    BEHIND(NUMBER) behind_count
+};
+static const char *const names[] = {
+#define NAME(name) #name,
+    BEHIND(NAME)
+};
+static void *found[behind_count];
+
+__attribute__((constructor)) static void look_up(void) {
+    for (int i = 0; i < behind_count; i++) found[i] = dlsym(RTLD_NEXT, names[i]);
+}
+
+/* A library that is loaded before this one may call earlier still. */
+static void *behind(int number) { return found[number] ? found[number] : dlsym(RTLD_NEXT, names[number]); }
+#define next(name) behind(behind_##name)
 
 static int names_node(const char *path) { return path && !strncmp(path, NODE, sizeof NODE - 1); }
 
@@ -122,7 +142,7 @@ int ioctl(int descriptor, unsigned long request, ...) {
     va_start(list, request);
     void *argument = va_arg(list, void *);
     va_end(list);
-    if (!ours(descriptor)) return ((int (*)(int, unsigned long, void *))next("ioctl"))(descriptor, request, argument);
+    if (!ours(descriptor)) return ((int (*)(int, unsigned long, void *))next(ioctl))(descriptor, request, argument);
     uint32_t number = (uint32_t)request;
     if (_IOC_TYPE(number) != SPI_IOC_MAGIC) { errno = ENOTTY; return -1; }
     if (_IOC_NR(number) == 0) return message(descriptor, number, argument, _IOC_SIZE(number) / sizeof(struct spi_ioc_transfer));
@@ -132,7 +152,7 @@ int ioctl(int descriptor, unsigned long request, ...) {
 
 int close(int descriptor) {
     if (descriptor >= 0 && descriptor < DESCRIPTORS) is_node[descriptor] = 0;
-    return ((int (*)(int))next("close"))(descriptor);
+    return ((int (*)(int))next(close))(descriptor);
 }
 
 static mode_t mode_of(int flags, va_list list) { return flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0; }
@@ -144,7 +164,7 @@ static mode_t mode_of(int flags, va_list list) { return flags & (O_CREAT | O_TMP
         mode_t mode = mode_of(flags, list);                                            \
         va_end(list);                                                                  \
         if (names_node(path)) return connect_node();                                   \
-        return ((int (*)(const char *, int, ...))next(#name))(path, flags, mode);      \
+        return ((int (*)(const char *, int, ...))next(name))(path, flags, mode);      \
     }
 #define OPEN_AT(name)                                                                           \
     int name(int folder, const char *path, int flags, ...) {                                    \
@@ -153,7 +173,7 @@ static mode_t mode_of(int flags, va_list list) { return flags & (O_CREAT | O_TMP
         mode_t mode = mode_of(flags, list);                                                     \
         va_end(list);                                                                           \
         if (names_node(path)) return connect_node();                                            \
-        return ((int (*)(int, const char *, int, ...))next(#name))(folder, path, flags, mode);  \
+        return ((int (*)(int, const char *, int, ...))next(name))(folder, path, flags, mode);  \
     }
 OPEN(open)
 OPEN(open64)
@@ -164,18 +184,18 @@ OPEN_AT(openat64)
 static const char *seen(const char *path) { return names_node(path) ? "/dev/null" : path; }
 
 int stat(const char *path, struct stat *into) {
-    return ((int (*)(const char *, struct stat *))next("stat"))(seen(path), into);
+    return ((int (*)(const char *, struct stat *))next(stat))(seen(path), into);
 }
 int stat64(const char *path, struct stat64 *into) {
-    return ((int (*)(const char *, struct stat64 *))next("stat64"))(seen(path), into);
+    return ((int (*)(const char *, struct stat64 *))next(stat64))(seen(path), into);
 }
 int fstatat(int folder, const char *path, struct stat *into, int flags) {
-    return ((int (*)(int, const char *, struct stat *, int))next("fstatat"))(folder, seen(path), into, flags);
+    return ((int (*)(int, const char *, struct stat *, int))next(fstatat))(folder, seen(path), into, flags);
 }
 int fstatat64(int folder, const char *path, struct stat64 *into, int flags) {
-    return ((int (*)(int, const char *, struct stat64 *, int))next("fstatat64"))(folder, seen(path), into, flags);
+    return ((int (*)(int, const char *, struct stat64 *, int))next(fstatat64))(folder, seen(path), into, flags);
 }
-int access(const char *path, int mode) { return ((int (*)(const char *, int))next("access"))(seen(path), mode); }
+int access(const char *path, int mode) { return ((int (*)(const char *, int))next(access))(seen(path), mode); }
 int faccessat(int folder, const char *path, int mode, int flags) {
-    return ((int (*)(int, const char *, int, int))next("faccessat"))(folder, seen(path), mode, flags);
+    return ((int (*)(int, const char *, int, int))next(faccessat))(folder, seen(path), mode, flags);
 }
