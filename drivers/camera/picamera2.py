@@ -167,7 +167,7 @@ class Picamera2Camera:
         # that thread first, and then stops. The camera is given up either way, and close promises not to fail.
         with suppress(Exception):
             camera.close()
-        # picamera2 holds itself in a ring of references, and with it libcamera's manager and the nodes that it has open.
+        # picamera2 holds itself in a ring of references, and with it libcamera's manager and nodes that it has open.
         del camera
         gc.collect()
 
