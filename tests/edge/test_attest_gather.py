@@ -137,6 +137,11 @@ def test_one_mapping_that_could_be_swapped_means_that_memory_is_not_locked():
     assert not process.is_locked(locked + "7f0000000000-7f0000001000 rw-p 00000000 00:00 0 \nSize: 4 kB\n")
 
 
+def test_the_page_that_the_c_library_asks_the_kernel_to_drop_cannot_be_swapped():
+    droppable = "7f0000000000-7f0000001000 rw-p 00000000 00:00 0 \nVmFlags: rd wr mr mw me nr dd wf dp sd \n"
+    assert process.is_locked(GOOD["proc/self/smaps"] + droppable)
+
+
 @pytest.mark.parametrize(
     ("dumpable", "dump_filter", "hard", "pattern", "expected"),
     [
