@@ -269,8 +269,11 @@ class Books:
             raise Violation("the ledger has become shorter")
         end = data.rfind(b"\n") + 1
         for line in data[size:end].splitlines():
-            entry = json.loads(line)
-            digest = entry.pop("hash")
+            try:
+                entry = json.loads(line)
+                digest = entry.pop("hash")
+            except (ValueError, KeyError):  # what was read before has become shorter and grown again
+                raise Violation("the ledger goes on in the middle of an entry") from None
             text = json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()
             previous = hashlib.sha256(previous + text).digest()
             if previous.hex() != digest:
