@@ -7,8 +7,8 @@ from edge.attest.tree import Tree
 
 SELF = "/proc/self"
 _CANNOT_BE_SWAPPED = frozenset({"io", "pf", "mm", "de", "ht", "dp"})
-"""VmFlags (proc(5)) of mappings that mlockall leaves out: device memory, the kernel's own, and huge pages. Of droppable
-ones too (MAP_DROPPABLE of mmap(2)), which are lost rather than swapped: getrandom of glibc 2.41 keeps its state in one."""
+"""VmFlags (proc(5)) of mappings that mlockall leaves out: device memory, the kernel's own, and huge pages. Also of
+droppable ones (MAP_DROPPABLE of mmap(2)), which are lost rather than swapped: glibc 2.41 keeps getrandom's state so."""
 
 
 def status(text: str | None) -> dict[str, str]:
