@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from wire.features import positions, unit_vector
 from wire.schema import Features, Observation
 
 RATIO = 0.9
@@ -80,12 +81,12 @@ def compare(a: Features, b: Features, *, fixed_camera: bool = False, one_ledger:
             release, whose noise would agree with itself.
     """
     shared = len(set(a.fused) & set(b.fused)) if one_ledger else 0
-    alike = a.method == b.method
+    alike = _made_by(a) == _made_by(b)
     matches = match(a.descriptors, b.descriptors) if alike else np.empty((0, 2), np.intp)
-    first, second = a.keypoints[matches[:, 0], :2], b.keypoints[matches[:, 1], :2]
+    first, second = positions(a)[matches[:, 0]], positions(b)[matches[:, 1]]
     agrees = agree(first, second, TOLERANCE * float(np.hypot(a.width, a.height)), fixed_camera=fixed_camera)
     moved = np.linalg.norm((second - first)[agrees], axis=1)
-    cosine = _cosine(a.vector, b.vector) if alike else None
+    cosine = _cosine(unit_vector(a), unit_vector(b)) if alike else None
     verdict, reason = judge(a, b, int(agrees.sum()), cosine, shared)
     return Comparison(
         keypoints=(len(a.keypoints), len(b.keypoints)),
@@ -131,7 +132,7 @@ def match(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.intp]:
 
 
 def agree(
-    first: NDArray[np.float32], second: NDArray[np.float32], tolerance: float, *, fixed_camera: bool
+    first: NDArray[np.floating], second: NDArray[np.floating], tolerance: float, *, fixed_camera: bool
 ) -> NDArray[np.bool_]:
     """Which matched points agree with one transform: (m,) bool for (m, 2) points in pixels.
 
@@ -172,6 +173,10 @@ def judge(a: Features, b: Features, consistent: int, cosine: float | None, share
     return "not enough to tell", f"{consistent} keypoints agree and the cosine is {cosine:.2f}: too little either way"
 
 
+def _made_by(features: Features) -> tuple[str, bytes | None, bytes | None]:
+    return features.method, features.model, features.codebook
+
+
 def _ledger(observation: Observation) -> tuple[str, bytes]:
     return observation.device, observation.receipt.epoch
 
@@ -180,11 +185,13 @@ def _obstacle(a: Features, b: Features, shared: int) -> str:
     """Why agreement of these two would prove nothing; empty where it would."""
     if a.method != b.method:
         return f"the features were made by different methods, {a.method} and {b.method}"
+    if _made_by(a) != _made_by(b):
+        return f"the features were made by {a.method} with different models"
     return f"the two maps have releases in common ({shared}), so their noise agrees too" if shared else ""
 
 
-def _cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float | None:
+def _cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
     """None where the lengths differ, a vector is all zero, or both are too short to decide anything."""
     if len(a) != len(b) or len(a) < FEWEST_COMPONENTS or not a.any() or not b.any():
         return None
-    return float(np.clip(a.astype(np.float64) @ b.astype(np.float64), -1, 1))
+    return float(np.clip(a @ b, -1, 1))

@@ -51,20 +51,20 @@ def empty_room(settings: CameraSettings, frames: int, cell: int) -> Grey:
     return room
 
 
-def of_the_room(keypoints: NDArray[np.float32], private: NDArray[np.floating], room: Grey, cell: int) -> list[bool]:
-    """For each keypoint (x, y and diameter in frame pixels) whether the map around it shows the empty room."""
+def of_the_room(
+    points: NDArray[np.float64], diameters: NDArray[np.float64], private: NDArray[np.floating], room: Grey
+) -> list[bool]:
+    """For each keypoint, (n, 2) and (n,) in cells, whether the map around it shows the empty room."""
     return [
-        _correlation(_patch(private, x, y, d, cell), _patch(room, x, y, d, cell)) >= ALIKE
-        for x, y, d in keypoints[:, :3]
+        _correlation(_patch(private, x, y, d), _patch(room, x, y, d)) >= ALIKE
+        for (x, y), d in zip(points.tolist(), diameters.tolist(), strict=True)
     ]
 
 
-def _patch(image: NDArray[np.floating], x: float, y: float, diameter: float, cell: int) -> Grey:
+def _patch(image: NDArray[np.floating], x: float, y: float, diameter: float) -> Grey:
     """The square of cells that reaches one diameter from the keypoint, at least 3 cells wide."""
-    half = max(1, round(diameter / cell))
-    centre = ((x + 0.5) / cell - 0.5, (y + 0.5) / cell - 0.5)
-    side = 2 * half + 1
-    return cv2.getRectSubPix(image.astype(np.float32), (side, side), centre).astype(np.float64)
+    side = 2 * max(1, round(diameter)) + 1
+    return cv2.getRectSubPix(image.astype(np.float32), (side, side), (x, y)).astype(np.float64)
 
 
 def _correlation(a: Grey, b: Grey) -> float:

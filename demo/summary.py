@@ -11,6 +11,7 @@ from demo.stage import DEVICE, Stage
 from demo.views import newest_map
 from edge.config import Settings
 from edge.privacy.ledger import read_entries
+from wire.features import cells, sizes
 from wire.schema import Health, Observation
 
 ROOM_SHARE = 0.8
@@ -108,7 +109,8 @@ def _match(stage: Stage, settings: Settings, frames: int, older: Observation, ne
     agreeing = [j for (_, j), agrees in zip(comparison.matches, comparison.agrees, strict=True) if agrees]
     room = empty_room(settings.camera, frames, newer.statement.cell)
     private = newest_map(stage.releases / newer.level, settings.privacy.fuse)
-    found = of_the_room(newer.features.keypoints[agreeing], private, room, newer.statement.cell)
+    points = cells(newer.features, newer.statement.cell)
+    found = of_the_room(points[agreeing], sizes(newer.features)[agreeing], private, room)
     return Matched(
         level=newer.level,
         positions=(older.receipt.position, newer.receipt.position),

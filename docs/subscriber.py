@@ -27,10 +27,10 @@ def verify(envelope, key, topic):
 
 
 def array(tag, *_):
-    """Typed arrays (RFC 8746): 64 is uint8, 85 is little-endian float32, 40 gives one of them a shape."""
+    """Typed arrays (RFC 8746): 64 is uint8, 72 is sint8, 40 gives one of them a shape."""
     if tag.tag == 40:
         return tag.value[1].reshape(tag.value[0])
-    return np.frombuffer(tag.value, {64: "u1", 85: "<f4"}[tag.tag])
+    return np.frombuffer(tag.value, {64: "u1", 72: "i1"}[tag.tag])
 
 
 def describe(message):

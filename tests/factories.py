@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from wire.codec import encode
 from wire.cose import sign
+from wire.features import quantise, quantise_vector
 from wire.schema import (
     Attestation,
     CaptureReport,
@@ -75,9 +76,16 @@ def make_features(
     """Keypoints of one place, a little moved and noisy each time; other places share nothing."""
     scene, moved = np.random.default_rng(place), np.random.default_rng([place, position])
     xy = scene.uniform((20, 20), (WIDTH - 20, HEIGHT - 20), (keypoints, 2)) + moved.normal(0, jitter, (keypoints, 2))
-    rest = scene.uniform((20, 0, 0.01), (70, 359, 0.1), (keypoints, 3))
-    points = np.column_stack([xy, rest]).astype(np.float32)
-    points = points[np.argsort(-points[:, 4], kind="stable")]
+    diameters, strengths = scene.uniform(1, 5, keypoints), -np.sort(-scene.uniform(1, 20, keypoints))
+    points = quantise(
+        (xy + 0.5) / CELL - 0.5,
+        diameters,
+        strengths,
+        2 / strengths,
+        cell=CELL,
+        width=WIDTH,
+        height=HEIGHT,
+    )
     clean = np.random.default_rng([place, 7]).gamma(0.6, 40, (keypoints, 128))
     noisy = clean + moved.normal(0, 4, clean.shape)
     vector = scene.normal(size=64) + moved.normal(0, 0.05, 64)
@@ -87,7 +95,7 @@ def make_features(
         height=HEIGHT,
         keypoints=points,
         descriptors=np.clip(noisy, 0, 255).astype(np.uint8),
-        vector=(vector / np.linalg.norm(vector)).astype(np.float32),
+        vector=quantise_vector(vector),
         noise=10.0,
         fused=fused or [position],
     )

@@ -17,7 +17,7 @@ T = TypeVar("T", Observation, Acknowledgement, CaptureReport)
 MAX_RATIONAL_BITS = 128
 """Bits of a numerator or denominator: room for every statement, none for arithmetic as an attack."""
 MULTI_DIMENSIONAL = 40
-TYPED_ARRAYS: dict[int, np.dtype[Any]] = {64: np.dtype("u1"), 85: np.dtype("<f4")}
+TYPED_ARRAYS: dict[int, np.dtype[Any]] = {64: np.dtype("u1"), 72: np.dtype("i1")}
 _TAG_OF = {dtype: tag for tag, dtype in TYPED_ARRAYS.items()}
 
 
@@ -68,7 +68,9 @@ def load(data: bytes) -> Any:
 def _plain(value: Any) -> Any:
     match value:
         case msgspec.Struct():
-            return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+            fields = {name: getattr(value, name) for name in value.__struct_fields__}
+            # What a message does not have is left out, so that there is one form: null does not occur on this wire.
+            return {name: _plain(field) for name, field in fields.items() if field is not None}
         case np.ndarray():
             return _tagged(value)
         case Fraction():
@@ -80,17 +82,13 @@ def _plain(value: Any) -> Any:
 
 
 def _tagged(array: np.ndarray) -> cbor2.CBORTag:
-    dtype = array.dtype.newbyteorder("<")
-    flat = cbor2.CBORTag(_TAG_OF[dtype], np.ascontiguousarray(array, dtype).tobytes())
+    flat = cbor2.CBORTag(_TAG_OF[array.dtype], array.tobytes())
     return flat if array.ndim == 1 else cbor2.CBORTag(MULTI_DIMENSIONAL, [list(array.shape), flat])
 
 
 def _untag(tag: cbor2.CBORTag, _immutable: bool) -> Any:  # noqa: FBT001 (cbor2 decides the signature)
     if tag.tag in TYPED_ARRAYS and isinstance(tag.value, bytes):
-        dtype = TYPED_ARRAYS[tag.tag]
-        if len(tag.value) % dtype.itemsize:
-            raise WireError(WireReason.MALFORMED, "a typed array ends inside an element")
-        return np.frombuffer(tag.value, dtype)
+        return np.frombuffer(tag.value, TYPED_ARRAYS[tag.tag])
     if tag.tag == MULTI_DIMENSIONAL and len(tag.value) == 2 and isinstance(tag.value[1], np.ndarray):
         shape, flat = tag.value
         if len(shape) != 2 or any(type(n) is not int or n < 0 for n in shape) or shape[0] * shape[1] != flat.size:

@@ -8,7 +8,7 @@ from wire.errors import WireError, WireReason
 
 MAX_DEPTH = 8
 """The deepest message has 6: map, map, tag, list, tag, bytes."""
-TAGS = frozenset({18, 30, 40, 64, 85})
+TAGS = frozenset({18, 30, 40, 64, 72})
 """COSE_Sign1 (RFC 9052), rationals (IANA 30), arrays (RFC 8746)."""
 BIG_INTEGER = 2
 """The tag of a positive integer of more than 64 bits (RFC 8949, 3.4.3)."""

@@ -21,6 +21,10 @@ MAX_MESSAGE = 65536
 """Bytes of one signed message. Below every broker's usual limit, and one datagram of a unix socket."""
 MAX_KEYPOINTS = 256
 MAX_VECTOR = 512
+LARGEST = 127
+"""Magnitude of the largest component of a vector that is not zero."""
+DESCRIPTOR_BYTES = (8, 32, 128)
+"""Of one descriptor: 64 bits, 32 signed bytes, SIFT."""
 MAX_FUSED = 64
 MAX_PARTNERS = 4
 
@@ -149,17 +153,24 @@ class Statement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Features(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, eq=False):
-    """What is described of one map.
+    """What is described of one map. `wire.features` makes the arrays and reads them again, with units.
 
-    keypoints: (n, 5) float32: x, y (pixels of the frame, centre of the top-left pixel at 0, 0), diameter
-        (pixels), angle (degrees, [0, 360)), response. n ≤ 256, strongest first.
-    descriptors: (n, 128) uint8, SIFT.
-    vector: (k,) float32, unit length or all zero: the map's low spatial frequencies without its mean.
+    method: what found and described, with its version. model: SHA-256 of its network's file, None without a network.
+    codebook: SHA-256 of what else the vector was made with, None where nothing. Features are comparable where these
+        three are equal.
+    width, height: of the map in frame pixels.
+    keypoints: (n, 5) uint8, n ≤ 256, strongest first: x and y in 1/256 of width and height, diameter in quarters of a
+        cell (at least 1), strength in quarters of the noise's standard deviation, standard deviation of the position
+        in 1/32 cell (0: the method does not tell).
+    descriptors: (n, d) uint8. d = 8: 64 bits; 32: signed bytes in two's complement; 128: SIFT.
+    vector: (k,) int8, k ≤ 512, of the whole map: its direction only, so the largest magnitude is 127, or all are 0.
     noise: standard deviation of the noise of one cell of the map before denoising, in grey (1/255 of full range).
     fused: ledger positions of the releases in the map, ascending; this observation's is among them.
     """
 
     method: Name
+    model: Hash | None = None
+    codebook: Hash | None = None
     width: Positive
     height: Positive
     keypoints: np.ndarray
@@ -171,15 +182,20 @@ class Features(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, eq
     def __post_init__(self) -> None:
         """Raise WireError(SCHEMA) where an array has a wrong dtype, shape or value."""
         n = np.size(self.keypoints, 0) if np.ndim(self.keypoints) else 0
-        _check_array("keypoints", self.keypoints, np.float32, (n, 5))
-        _check_array("descriptors", self.descriptors, np.uint8, (n, 128))
-        _check_array("vector", self.vector, np.float32, (np.size(self.vector),))
+        d = np.size(self.descriptors, 1) if np.ndim(self.descriptors) == 2 else 0
+        _check_array("keypoints", self.keypoints, np.uint8, (n, 5))
+        _check_array("descriptors", self.descriptors, np.uint8, (n, d))
+        _check_array("vector", self.vector, np.int8, (np.size(self.vector),))
         if n > MAX_KEYPOINTS or len(self.vector) > MAX_VECTOR:
             raise WireError(WireReason.SCHEMA, "too many keypoints or vector components")
+        if d not in DESCRIPTOR_BYTES:
+            raise WireError(WireReason.SCHEMA, "the descriptors have none of the lengths 8, 32 and 128")
+        if (self.keypoints[:, 2] == 0).any():
+            raise WireError(WireReason.SCHEMA, "a keypoint without a size")
+        if np.abs(self.vector.astype(np.int16)).max(initial=0) not in (0, LARGEST):
+            raise WireError(WireReason.SCHEMA, "the vector is neither zero nor scaled to 127")
         if not math.isfinite(self.noise):
             raise WireError(WireReason.SCHEMA, "the noise is not finite")
-        if not np.isfinite(self.keypoints).all() or not np.isfinite(self.vector).all():
-            raise WireError(WireReason.SCHEMA, "a keypoint or vector component is not finite")
         if self.fused != sorted(set(self.fused)):
             raise WireError(WireReason.SCHEMA, "fused positions are not ascending")
 

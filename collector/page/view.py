@@ -11,13 +11,16 @@ import numpy as np
 
 from collector.compare import LEANING, Comparison, compare_observations, lean
 from collector.reader import Reader, Row
-from wire.schema import Features, Observation
+from wire import features as wire_features
+from wire.schema import LARGEST, Features, Observation
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 HISTORY = 12
 """Observations of a level that the page lists."""
+SURE = 2
+"""Standard deviations of a position that its halo shows: 19 in 20 per axis if the errors are Gaussian."""
 KEPT = 256
 """Decoded observations, and comparisons, that are kept for the next drawing."""
 
@@ -32,13 +35,15 @@ class Panel(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Star:
-    """A keypoint as drawn: centre, radius and the tip of its angle in pixels of the frame; strength in 0..1."""
+    """A keypoint as drawn: centre, radius and halo in pixels of the frame; strength in 0..1.
+
+    halo: SURE standard deviations of the position; 0 where the method does not tell.
+    """
 
     x: float
     y: float
     radius: float
-    tip_x: float
-    tip_y: float
+    halo: float
     strength: float
 
 
@@ -103,9 +108,7 @@ class Viewer:
         if observation is None:
             return None
         pair = self._pair(reader, self._older(reader, history, observation), history[0]) if len(history) > 1 else None
-        return Level(
-            name, history[0], observation, stars_of(observation.features), bars_of(observation.features), pair, history
-        )
+        return Level(name, history[0], observation, stars_of(observation), bars_of(observation.features), pair, history)
 
     def _older(self, reader: Reader, history: list[Row], newest: Observation) -> Row:
         """The newest earlier window whose noise is its own: no release in common, and no residual neighbour.
@@ -127,7 +130,7 @@ class Viewer:
         if comparison is None:
             comparison = compare_observations(first, second)
             _keep(self._comparisons, (older.id, newer.id), comparison)
-        left, right = stars_of(first.features), stars_of(second.features)
+        left, right = stars_of(first), stars_of(second)
         matches = [pair for pair, agrees in zip(comparison.matches, comparison.agrees, strict=True) if agrees]
         return Pair(
             older=older,
@@ -150,17 +153,22 @@ class Viewer:
         return found
 
 
-def stars_of(features: Features) -> list[Star]:
-    """Each keypoint as it is drawn. The angle turns clockwise from the x axis, since y grows downwards."""
-    top = float(np.max(np.abs(features.keypoints[:, 4]), initial=0.0)) or 1.0
-    edge = float(max(features.width, features.height))
-    return [_star(*(float(value) for value in row), top=top, edge=edge) for row in features.keypoints]
+def stars_of(observation: Observation) -> list[Star]:
+    """Each keypoint as it is drawn; strengths as parts of the largest."""
+    features, cell = observation.features, observation.statement.cell
+    strength = wire_features.strengths(features)
+    columns = (
+        wire_features.positions(features),
+        wire_features.sizes(features) * cell / 2,
+        wire_features.spreads(features) * cell * SURE,
+        strength / (float(strength.max(initial=0.0)) or 1.0),
+    )
+    return [Star(*row) for row in np.column_stack(columns).tolist()]
 
 
 def bars_of(features: Features) -> list[Bar]:
     """The grid vector as bars around a middle line, the largest filling its half."""
-    top = float(np.max(np.abs(features.vector), initial=0.0)) or 1.0
-    heights = [float(value) / top for value in features.vector]
+    heights = (features.vector / LARGEST).tolist()
     return [Bar(float(index), 1 - max(height, 0.0), abs(height)) for index, height in enumerate(heights)]
 
 
@@ -180,13 +188,6 @@ def moment(milliseconds: int) -> str:
         return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (OverflowError, ValueError, OSError):
         return f"{milliseconds} ms"
-
-
-def _star(x: float, y: float, diameter: float, angle: float, response: float, *, top: float, edge: float) -> Star:
-    radius = min(max(abs(diameter) / 2, 1.0), edge)
-    turn = math.radians(angle)
-    tip_x, tip_y = x + radius * math.cos(turn), y + radius * math.sin(turn)
-    return Star(x, y, radius, tip_x, tip_y, min(abs(response) / top, 1.0))
 
 
 def _size(features: Features) -> tuple[int, int]:

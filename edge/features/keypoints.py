@@ -27,6 +27,12 @@ def carries_keypoints(rows: int, columns: int, cell: int) -> bool:
     return cell < COARSEST_CELL and min(rows, columns) >= FEWEST_CELLS
 
 
+def contrast(image: NDArray[np.float32]) -> float:
+    """How many grey are stretched to the full range before SIFT, whose responses are parts of it."""
+    low, high = np.percentile(image, PERCENTILES)
+    return float(high - low)
+
+
 def detect(image: NDArray[np.float32], cell: int) -> Keypoints:
     """Find and describe at most 256 keypoints, strongest first.
 

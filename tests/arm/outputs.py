@@ -67,14 +67,17 @@ def released(lut, law, dtype, top):
 
 def message():
     random = np.random.default_rng(5)
-    points = random.integers(0, 400, (60, 5)).astype(np.float32)
+    points = random.integers(1, 256, (60, 5)).astype(np.uint8)
+    vector = random.integers(-64, 64, 64).astype(np.int8)
+    vector[7] = 127
     features = Features(
-        method="sift",
+        method="speckled",
+        model=bytes(range(32)),
         width=640,
         height=480,
         keypoints=points,
-        descriptors=random.integers(0, 256, (60, 128)).astype(np.uint8),
-        vector=random.integers(-64, 64, 64).astype(np.float32),
+        descriptors=random.integers(0, 256, (60, 32)).astype(np.uint8),
+        vector=vector,
         noise=10.0,
         fused=[1],
     )

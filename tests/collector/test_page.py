@@ -178,7 +178,8 @@ def test_the_constellation_is_drawn_and_follows_new_observations_without_a_reloa
     level = tab.locator("section[data-level=day]")
     assert level.get_attribute("data-position") == "5"
     drawing = tab.get_by_role("img", name="40 keypoints of level day at ledger position 5")
-    assert drawing.locator("circle").count() == 40
+    assert drawing.locator(".star").count() == 40
+    assert drawing.locator(".halo").count() == 40
     assert drawing.bounding_box()["width"] > 200
     assert tab.locator("svg.pair .match").count() > 20
     tab.evaluate("window.mark = 1")

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from collector.compare import compare
-from edge.features.denoise import dct_matrix, texture, wiener
+from edge.features.denoise import dct_matrix, denoise, texture, wiener
 from edge.features.describe import describe
 from edge.features.keypoints import carries_keypoints, detect
 from edge.features.map import Map
 from edge.features.vector import grid_vector, zigzag
+from wire.features import cells, strengths, unit_vector
 
 
 def scene(rows=27, columns=48, seed=1, spread=50.0):
@@ -82,9 +83,9 @@ def test_a_map_without_texture_has_no_keypoints_and_a_zero_vector(noise):
 def test_a_textured_map_has_keypoints_strongest_first_and_a_unit_vector():
     features = describe(as_map(noisy(scene(), 5), 5.0))
     assert 30 < len(features.keypoints) <= 256
-    assert (np.diff(features.keypoints[:, 4]) <= 0).all()
-    assert ((features.keypoints[:, 3] >= 0) & (features.keypoints[:, 3] < 360)).all()
-    assert np.linalg.norm(features.vector) == pytest.approx(1, abs=1e-5)
+    assert (np.diff(strengths(features)) <= 0).all()
+    assert strengths(features)[0] > 1
+    assert np.linalg.norm(unit_vector(features)) == pytest.approx(1, abs=1e-12)
     assert (features.width, features.height, features.noise, features.fused) == (768, 432, 5.0, [1])
 
 
@@ -125,6 +126,18 @@ def test_grids_that_are_too_coarse_carry_no_keypoints(rows, columns, cell, carri
     assert carries_keypoints(rows, columns, cell) is carries
     keypoints, _ = detect(scene(rows, columns).astype(np.float32), cell)
     assert (len(keypoints) > 0) is carries
+
+
+def test_what_is_published_lies_within_half_a_step_of_what_was_found():
+    source = as_map(noisy(scene(), 5), 5.0)
+    found, _ = detect(denoise(source), source.cell)
+    step = np.array([source.width, source.height]) / 256 / source.cell
+    exact = (found[:, :2] + 0.5) / source.cell - 0.5
+    assert (np.abs(cells(describe(source), source.cell) - exact) <= step / 2 + 1e-5).all()
+
+
+def test_a_map_without_noise_has_keypoints_of_the_largest_strength():
+    assert set(describe(as_map(scene(), 0.0)).keypoints[:, 3].tolist()) == {255}
 
 
 def test_describing_a_map_twice_gives_the_same_bytes():

@@ -102,7 +102,8 @@ def test_a_changed_payload_is_another_observation_or_a_wire_error_and_never_anyt
         "d81c81d81d00",  # a list that holds itself
         "dbffffffffffffffff00",
         "d81e820100",  # 1/0
-        "d855420000",  # half a float
+        "d85500",  # floats
+        "d84800",  # a typed array of a number
         "d8548200",  # big-endian or unknown array tag
         "d8288282024100d8404101",  # shape of the wrong kind
         "d828828200" + "1bffffffffffffffff" + "d84040",  # nothing, in a very wide shape
@@ -130,6 +131,10 @@ def test_a_rational_out_of_bounds_is_not_even_sent(signed, value):
     assert caught.value.reason is WireReason.SCHEMA
 
 
+def typed(shape, data, tag=64):
+    return cbor2.CBORTag(40, [shape, cbor2.CBORTag(tag, data)])
+
+
 def tree(observation):
     return cbor2.loads(encode(observation))
 
@@ -147,7 +152,16 @@ def tree(observation):
         (("features", "fused"), [2, 1, 3], WireReason.SCHEMA),
         (("features", "fused"), [2], WireReason.SCHEMA),
         (("features", "vector"), cbor2.CBORTag(64, b"secret-word"), WireReason.SCHEMA),
-        (("features", "keypoints"), cbor2.CBORTag(85, bytes(40)), WireReason.SCHEMA),
+        (("features", "vector"), cbor2.CBORTag(72, b"secret-word"), WireReason.SCHEMA),
+        (("features", "vector"), cbor2.CBORTag(72, b"\x80\x7f"), WireReason.SCHEMA),
+        (("features", "vector"), cbor2.CBORTag(72, b"\x7f" * 513), WireReason.SCHEMA),
+        (("features", "keypoints"), cbor2.CBORTag(64, bytes(10)), WireReason.SCHEMA),
+        (("features", "keypoints"), typed([2, 5], bytes([1, 1, 0, 1, 1] * 2)), WireReason.SCHEMA),
+        (("features", "keypoints"), typed([3, 5], bytes([1] * 15)), WireReason.SCHEMA),
+        (("features", "descriptors"), typed([2, 16], bytes(32)), WireReason.SCHEMA),
+        (("features", "descriptors"), typed([3, 32], bytes(96)), WireReason.SCHEMA),
+        (("features", "model"), bytes(31), WireReason.SCHEMA),
+        (("features", "codebook"), "secret-word", WireReason.SCHEMA),
         (("statement", "scale"), 2**70, WireReason.SCHEMA),
         (("statement", "simulated"), 1, WireReason.SCHEMA),
     ],

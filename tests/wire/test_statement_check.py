@@ -1,6 +1,5 @@
 from fractions import Fraction
 
-import numpy as np
 import pytest
 from factories import altered, make_statement
 
@@ -34,25 +33,6 @@ def test_a_statement_that_does_not_follow_is_refused_and_its_part_named(signed, 
         check(observation)
     assert caught.value.reason is WireReason.SCHEMA
     assert caught.value.detail.startswith(f"statement.{part} ")
-
-
-@pytest.mark.parametrize(("column", "value"), [(2, -1.0), (3, -1.0), (3, 361.0)])
-def test_a_keypoint_with_an_impossible_size_or_angle_is_refused(signed, column, value):
-    keypoints = signed[0].features.keypoints.copy()
-    keypoints[0, column] = value
-    with pytest.raises(WireError, match=r"features\.keypoints"):
-        check(altered(signed[0], features=altered(signed[0].features, keypoints=keypoints)))
-
-
-@pytest.mark.parametrize(("factor", "passes"), [(1, True), (0, True), (1.1, False), (1e9, False)])
-def test_a_grid_vector_that_would_agree_with_everything_is_refused(signed, factor, passes):
-    vector = signed[0].features.vector * np.float32(factor)
-    observation = altered(signed[0], features=altered(signed[0].features, vector=vector))
-    if passes:
-        check(observation)
-    else:
-        with pytest.raises(WireError, match=r"features\.vector"):
-            check(observation)
 
 
 def test_a_clock_that_was_set_back_during_a_window_spoils_nothing(signed):
