@@ -1,0 +1,182 @@
+"""From two views to the probabilities that each match is right and that both show one place."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.match.calibration import Calibration, sigmoid
+from collector.match.geometry import Field, Geometry, Kind, estimate, posterior, squared_residual
+from collector.match.nearest import Candidates, candidates
+from collector.match.view import Floats, View, cosine
+
+WORST = 40.0
+"""Nats that a logarithm is kept within before it is weighed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighed:
+    """What two views have in common.
+
+    pairs: (m, 2) candidate matches, indices into the first's and the second's keypoints. right: (m,) calibrated
+    probability that each is right. residual: (m,) distance in cells from where the geometry puts it; infinite where
+    there is none. geometry: of the first on the second. same: calibrated probability that both show one place.
+    silent: whether one of the maps says nothing, so that `same` is no more than the prior. cosine: of the vectors.
+    """
+
+    pairs: NDArray[np.intp]
+    right: Floats
+    residual: Floats
+    geometry: Geometry
+    same: float
+    silent: bool
+    cosine: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """Everything that the judges hear: candidates, what they agree on, and the features of both judgements."""
+
+    candidates: Candidates
+    geometry: Geometry
+    residual: Floats
+    place: dict[str, Floats]
+    match: dict[str, Floats]
+
+
+def weigh(
+    a: View, b: View, calibration: Calibration, *, prior: float | None = None, fixed_camera: bool = False
+) -> Weighed:
+    """Compare two views.
+
+    Args:
+        a: of one map.
+        b: of another, by the same describer.
+        calibration: of that describer.
+        prior: probability, before looking, that both show one place, in 0..1 without the ends; the calibration's
+            where none is given.
+        fixed_camera: whether both come from one camera that has not been moved.
+    """
+    if b.order() < a.order():
+        return _turned(weigh(b, a, calibration, prior=prior, fixed_camera=fixed_camera))
+    expected = calibration.prior if prior is None else prior
+    evidence = hear(a, b, calibration, fixed_camera=fixed_camera)
+    silent = says_nothing(a, calibration) or says_nothing(b, calibration)
+    same = expected if silent else _with_prior(_same(evidence, calibration), calibration.prior, expected)
+    right = calibration.match.probability({**evidence.match, **_broadcast(same, evidence)})
+    return Weighed(
+        pairs=evidence.candidates.pairs,
+        right=right,
+        residual=evidence.residual,
+        geometry=evidence.geometry,
+        same=same,
+        silent=silent,
+        cosine=cosine(a, b),
+    )
+
+
+def says_nothing(view: View, calibration: Calibration) -> bool:
+    """Whether a map has no vector and no more keypoints than pure noise has."""
+    return not view.vector.any() and len(view.points) <= calibration.chance
+
+
+def hear(a: View, b: View, calibration: Calibration, *, fixed_camera: bool = False) -> Evidence:
+    """Candidates, geometry and features; what the calibration is fitted to."""
+    found = candidates(a, b, calibration.whitening)
+    i, j = found.pairs.T
+    alone = _descriptor_features(a, b, found)
+    right = calibration.descriptor.probability(alone)
+    variance = a.spread[i] ** 2 + b.spread[j] ** 2 + calibration.slack**2
+    field = Field(a.points[i], b.points[j], variance, right, max(a.area, b.area))
+    geometry = estimate(field, still_only=fixed_camera)
+    squares = squared_residual(field, geometry.matrix) if geometry.kind != "none" else np.full(len(i), np.inf)
+    agreed = posterior(field, squares)
+    return Evidence(
+        candidates=found,
+        geometry=geometry,
+        residual=np.sqrt(squares),
+        place=_place_features(a, b, geometry, agreed),
+        match={**alone, **_match_features(geometry, agreed, squares / variance)},
+    )
+
+
+def _descriptor_features(a: View, b: View, found: Candidates) -> dict[str, Floats]:
+    i, j = found.pairs.T
+    strength = np.log(np.maximum(np.minimum(a.strength[i], b.strength[j]), 0.25))
+    count = np.full(len(i), np.log(max(len(a.points), 1)) + np.log(max(len(b.points), 1)))
+    return {
+        "likelihood": np.clip(found.likelihood, -WORST, WORST),
+        "margin": np.minimum(found.margin, WORST),
+        "strength": strength,
+        "count": count,
+        "noise": np.full(len(i), _noise(a, b)),
+    }
+
+
+def _match_features(geometry: Geometry, agreed: Floats, off: Floats) -> dict[str, Floats]:
+    others = agreed.sum() - agreed
+    return {
+        "agreed": _log_odds(agreed),
+        "off": np.minimum(np.sqrt(off), 10.0),
+        "support": np.log1p(others),
+        "evidence": np.full(len(agreed), _root(geometry.evidence)),
+    }
+
+
+def _place_features(a: View, b: View, geometry: Geometry, agreed: Floats) -> dict[str, Floats]:
+    angle, vectors = cosine(a, b), 0.0
+    if angle is not None:
+        vectors, angle = 1.0, float(angle)
+    noise = _noise(a, b)
+    along = {"cosine": angle or 0.0, "vectors": vectors, "noise": noise, "noisy_cosine": (angle or 0.0) * noise}
+    fewest = min(len(a.points), len(b.points))
+    along |= {"still": _evidence(geometry, "still"), "moved": _evidence(geometry, "similar", "projective")}
+    along |= {"support": float(np.log1p(agreed.sum())), "count": float(np.log1p(fewest))}
+    return {name: np.array([value]) for name, value in along.items()}
+
+
+def _evidence(geometry: Geometry, *kinds: Kind) -> float:
+    return _root(geometry.evidence) if geometry.kind in kinds else 0.0
+
+
+def _root(nats: float) -> float:
+    """Evidence grows with the number of matches, certainty does not: dependent matches err together."""
+    return float(np.sqrt(max(nats, 0.0)))
+
+
+def _noise(a: View, b: View) -> float:
+    return float(np.log(max(a.noise, b.noise, 1.0)))
+
+
+def _same(evidence: Evidence, calibration: Calibration) -> float:
+    return float(calibration.place.probability(evidence.place)[0])
+
+
+def _broadcast(same: float, evidence: Evidence) -> dict[str, Floats]:
+    """The verdict on the place is heard on every match: between different places none is right."""
+    return {"place": np.full(len(evidence.candidates.pairs), float(_log_odds(np.array(same))))}
+
+
+def _with_prior(probability: float, fitted: float, expected: float) -> float:
+    odds = _log_odds(np.array([probability, expected, fitted]))
+    return float(sigmoid(odds[0] + odds[1] - odds[2]))
+
+
+def _log_odds(probability: Floats) -> Floats:
+    kept = np.clip(probability, 1e-6, 1 - 1e-6)
+    odds: Floats = np.log(kept) - np.log1p(-kept)
+    return odds
+
+
+def _turned(weighed: Weighed) -> Weighed:
+    """With first and second exchanged, in the order of the new first's keypoints."""
+    order = np.argsort(weighed.pairs[:, 1], kind="stable")
+    back: Floats = np.linalg.inv(weighed.geometry.matrix).astype(np.float64)
+    geometry = replace(weighed.geometry, matrix=back)
+    return replace(
+        weighed,
+        pairs=weighed.pairs[order, ::-1],
+        right=weighed.right[order],
+        residual=weighed.residual[order],
+        geometry=geometry,
+    )
