@@ -1,0 +1,63 @@
+"""Every family of peers: what it starts from, what may be tuned of it, and how it is made."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import cv2
+
+from benchmarks.features.method import Method
+from benchmarks.features.peers import opencv
+from benchmarks.features.peers.settings import Settings, Value
+
+BLURS = (0.0, 0.5, 0.75, 1.0, 1.4, 2.0, 2.8)
+SHARED: Mapping[str, tuple[Value, ...]] = {
+    "blur": BLURS,
+    "wiener": (False, True),
+    "upright": (False, True),
+    "apart": (0.0, 1.0, 2.0),
+    "most": (128, 256),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family.
+
+    start: where tuning begins. choices: field of Settings to the values that tuning tries, in this order. make: of the
+    method with given settings.
+    """
+
+    start: Settings
+    make: Callable[[Settings], Method]
+    choices: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+
+
+def _opencv(name: str, make: opencv.Make, *, bits: bool, root: bool = False, pad: int = 0) -> opencv.Made:
+    turn = name != "akaze"
+    return partial(opencv.OpenCvPeer, name, make=make, packed_bits=bits, root=root, turn=turn, pad=pad)
+
+
+_SIFT = {**SHARED, "contrast": (0.002, 0.005, 0.01, 0.02, 0.03), "side": (120, 240, 480)}
+_BITS = {**SHARED, "side": (60, 120, 240, 480)}
+
+FAMILIES: dict[str, Family] = {
+    "sift": Family(Settings(contrast=0.01), _opencv("sift", opencv.sift, bits=False, pad=24), _SIFT),
+    "rootsift": Family(Settings(contrast=0.01), _opencv("rootsift", opencv.sift, bits=False, root=True, pad=24), _SIFT),
+    "sift-dctwiener": Family(Settings(margin=0.1), opencv.product),
+    "orb": Family(
+        Settings(contrast=5), _opencv("orb", opencv.orb, bits=True), {**_BITS, "contrast": (1, 3, 5, 10, 20)}
+    ),
+}
+if hasattr(cv2, "AKAZE"):
+    FAMILIES["akaze"] = Family(
+        Settings(contrast=1e-4),
+        _opencv("akaze", opencv.akaze, bits=True, pad=96),
+        {**_BITS, "contrast": (1e-6, 1e-5, 1e-4, 1e-3)},
+    )
+if hasattr(cv2, "BRISK"):
+    FAMILIES["brisk"] = Family(
+        Settings(contrast=5, side=120),
+        _opencv("brisk", opencv.brisk, bits=True, pad=96),
+        {**_BITS, "contrast": (2, 5, 10, 20)},
+    )
