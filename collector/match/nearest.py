@@ -64,7 +64,8 @@ def _ratio(x: Floats, along: Floats, y: Floats, across: Floats) -> Floats:
     squares = x[:, None] ** 2 + y[None] ** 2
     left = 1 - correlation**2
     terms: Floats = np.log(left) + (correlation**2 * squares - 2 * correlation * product) / left
-    return -0.5 * terms.sum(axis=2)
+    ratio: Floats = -0.5 * terms.sum(axis=2)
+    return ratio
 
 
 def _second(ratio: Floats, axis: int) -> Floats:

@@ -63,7 +63,7 @@ def weigh(
     evidence = hear(a, b, calibration, fixed_camera=fixed_camera)
     silent = says_nothing(a, calibration) or says_nothing(b, calibration)
     same = expected if silent else _with_prior(_same(evidence, calibration), calibration.prior, expected)
-    right = calibration.match.probability({**evidence.match, **_broadcast(same, evidence)})
+    right = calibration.match.probability({**evidence.match, **broadcast(same, evidence)})
     return Weighed(
         pairs=evidence.candidates.pairs,
         right=right,
@@ -152,7 +152,7 @@ def _same(evidence: Evidence, calibration: Calibration) -> float:
     return float(calibration.place.probability(evidence.place)[0])
 
 
-def _broadcast(same: float, evidence: Evidence) -> dict[str, Floats]:
+def broadcast(same: float, evidence: Evidence) -> dict[str, Floats]:
     """The verdict on the place is heard on every match: between different places none is right."""
     return {"place": np.full(len(evidence.candidates.pairs), float(_log_odds(np.array(same))))}
 
