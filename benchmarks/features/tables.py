@@ -1,0 +1,176 @@
+"""Markdown of the results: for each kind of scene and level, a line per method, the controls among them."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from benchmarks.features.intervals import Interval
+from benchmarks.features.levels import PROFILES, Level
+from benchmarks.features.methods import CONTROLS
+from benchmarks.features.score import Row
+
+Item = TypeVar("Item")
+VIEWS = {
+    "still": "a fixed camera at another time",
+    "moderate": "a moderate change of view",
+    "wide": "a wide change of view",
+    "light": "a fixed camera under other light",
+    "all": "all views",
+}
+
+
+def level_of(row: Row) -> Level:
+    return Level(row.cell, row.sd, row.tau)
+
+
+def pages(rows: Sequence[Row]) -> str:
+    """All tables."""
+    parts = []
+    for group, view in _unique((row.group, row.view) for row in rows):
+        here = [row for row in rows if (row.group, row.view) == (group, view)]
+        parts.append(f"## {group}: {VIEWS.get(view, view)}")
+        parts += [make(here) for make in (_overview, _details, _recall, _clusters)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _overview(rows: Sequence[Row]) -> str:
+    """Correct matches after verification, and their precision: a line per method, a column per level."""
+    with_points = [row for row in rows if "accepted correct" in row.values]
+    if not with_points:
+        return ""
+    text = "Correct matches per pair after the common verification / their precision. `sd 0` is the upper bound."
+    return f"{text}\n\n{_side_by_side(with_points, _verified)}"
+
+
+def _verified(row: Row) -> str:
+    return f"{_number(row.values['verified correct'])} / {_number(row.values['verified precision'])}"
+
+
+def _details(rows: Sequence[Row]) -> str:
+    """All measures of the levels, one table each."""
+    parts = []
+    for level in _levels(rows):
+        at = [row for row in rows if level_of(row) == level and "accepted correct" in row.values]
+        if not at:
+            continue
+        lines = [_line(row, [render(row) for _, render in COLUMNS]) for row in at]
+        if not any(row.method == CONTROLS[1] for row in at):
+            lines.append(f"| thumbnail |{' - |' * len(COLUMNS)}")
+        parts.append(f"**{_title(level)}**, n = {at[0].values['correct'].n}\n\n{_table(lines)}")
+    return _folded("all measures, level by level", "\n\n".join(parts)) if parts else ""
+
+
+def _recall(rows: Sequence[Row]) -> str:
+    asked = [row for row in rows if "recall@1" in row.values]
+    if not asked:
+        return ""
+    count = max(row.values["recall@1"].n for row in asked)
+    text = f"Recall@1 in a gallery of {count} places, by one vector for the map (chance {1 / count:.2f}); mAP."
+    made = _side_by_side(asked, lambda row: f"{_bounded(row.values['recall@1'])}; {_number(row.values['map'])}")
+    return f"{text}\n\n{made}"
+
+
+def _clusters(rows: Sequence[Row]) -> str:
+    made = [row for row in rows if "nmi k-means" in row.values]
+    if not made:
+        return ""
+    text = (
+        "Clusters of all views, as many as places: NMI / ARI by k-means; NMI / ARI by average linkage; and the share "
+        "of views that are nearest to the mean of their place's first two (few-shot). Means over seeds."
+    )
+    names = ("nmi k-means", "ari k-means", "nmi linkage", "ari linkage", "few-shot")
+
+    def cell(row: Row) -> str:
+        got = [_number(row.values[name]) if name in row.values else "-" for name in names]
+        return f"{got[0]} / {got[1]}; {got[2]} / {got[3]}; {got[4]}"
+
+    return f"{text}\n\n{_side_by_side(made, cell)}"
+
+
+def _side_by_side(rows: Sequence[Row], render: Callable[[Row], str]) -> str:
+    levels = _levels(rows)
+    methods = _unique(row.method for row in rows)
+    found = {(row.method, level_of(row)): row for row in rows}
+    head = f"| method | {' | '.join(level.name for level in levels)} |\n|---|{'---|' * len(levels)}"
+    lines = []
+    for method in methods:
+        cells = [render(found[method, level]) if (method, level) in found else "-" for level in levels]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return "\n".join([head, *lines])
+
+
+def _plain(name: str) -> Callable[[Row], str]:
+    return lambda row: _number(row.values[name])
+
+
+def _with(name: str) -> Callable[[Row], str]:
+    return lambda row: _bounded(row.values[name])
+
+
+def _both(first: str, second: str) -> Callable[[Row], str]:
+    return lambda row: f"{_bounded(row.values[first])} / {_bounded(row.values[second])}"
+
+
+COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
+    ("points", _plain("points")),
+    ("rep 0.5 / 1", lambda row: f"{_number(row.values['rep@0.5'])} / {_bounded(row.values['rep@1'])}"),
+    ("matches", _plain("matches")),
+    ("correct / precision", _both("correct", "precision")),
+    ("MMA@1", _plain("mma@1")),
+    ("tuned: correct / precision", _both("tuned correct", "tuned precision")),
+    ("verified: correct / precision", _both("verified correct", "verified precision")),
+    ("accepted: correct / precision", _both("accepted correct", "accepted precision")),
+    (
+        "AUC 0.5 / 1 / 2",
+        lambda row: " / ".join(_number(row.values[f"auc@{bound}"]) for bound in ("0.5", "1", "2")),
+    ),
+    ("accepted: same / other", _both("accepted places", "other accepted places")),
+    (
+        "other places: matches / tuned / verified / here",
+        lambda row: " / ".join(
+            _number(row.values[name]) for name in ("other matches", "other tuned", "other verified", "other here")
+        ),
+    ),
+)
+
+
+def _table(lines: Sequence[str]) -> str:
+    return "\n".join(
+        [f"| method | {' | '.join(name for name, _ in COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}", *lines]
+    )
+
+
+def _line(row: Row, cells: Sequence[str]) -> str:
+    return f"| {row.method} | {' | '.join(cells)} |"
+
+
+def _title(level: Level) -> str:
+    profile = f" (`{PROFILES[level]}`)" if level in PROFILES else ""
+    return f"{level.name}{profile}" + (f", noise {level.noise:.1f}" if level.tau else "")
+
+
+def _folded(title: str, text: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
+def _levels(rows: Iterable[Row]) -> list[Level]:
+    return sorted({level_of(row) for row in rows}, key=lambda level: (level.tau, level.cell, level.sd))
+
+
+def _unique(values: Iterable[Item]) -> list[Item]:
+    return list(dict.fromkeys(values))
+
+
+def _number(interval: Interval) -> str:
+    value = interval.value
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 20 else f"{value:.1f}" if abs(value) >= 2 else f"{value:.2f}"
+
+
+def _bounded(interval: Interval) -> str:
+    """A value with its interval."""
+    if not math.isfinite(interval.value) or not math.isfinite(interval.low):
+        return _number(interval)
+    low, high = (Interval(end, end, end, 0) for end in (interval.low, interval.high))
+    return f"{_number(interval)} [{_number(low)}, {_number(high)}]"
