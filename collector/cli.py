@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from collector.admit import admit
-from collector.compare import Comparison, Verdict, compare_observations, lean
+from collector.compare import Comparison, compare_observations, lean
 from collector.config import (
     DEVICES,
     EXAMPLE,
@@ -28,6 +28,7 @@ from collector.config import (
     load,
 )
 from collector.errors import ConfigError, Reason
+from collector.match.verdict import Verdict
 from collector.reader import Reader
 from collector.reference import FORMS, Named, find, needs_store
 from collector.service import make_service, now
@@ -210,7 +211,11 @@ def _find_both(flags: argparse.Namespace) -> tuple[Named, Named]:
 
 def _words(first: Named, second: Named, comparison: Comparison) -> list[str]:
     one, two = comparison.keypoints
-    found = f"{comparison.consistent} of {len(comparison.matches)} matched keypoints agree"
+    if comparison.right:
+        right = sum(comparison.right)
+        found = f"{right:.1f} of {len(comparison.right)} matched keypoints are expected to be right"
+    else:
+        found = f"{comparison.consistent} of {len(comparison.matches)} matched keypoints agree"
     lines = [
         f"{comparison.verdict}: {first.title} and {second.title}",
         f"  {found} ({one} and {two} keypoints)",
@@ -218,7 +223,8 @@ def _words(first: Named, second: Named, comparison: Comparison) -> list[str]:
     ]
     if comparison.consistent:
         median, most = comparison.moved
-        lines.append(f"  agreeing keypoints lie {median:.1f} px apart (median), {most:.1f} px at most")
+        where = f", {comparison.geometry}" if comparison.geometry else ""
+        lines.append(f"  agreeing keypoints lie {median:.1f} px apart (median), {most:.1f} px at most{where}")
     if comparison.cosine is not None:
         lines.append(f"  grid vectors: cosine {comparison.cosine:.2f}")
     if comparison.shared:

@@ -1,17 +1,20 @@
 """Do two observations show the same place?
 
-Two witnesses are heard. Keypoints: mutual nearest neighbours among the descriptors, then one similarity transform
-that as many of them as possible agree with. The grid vector: the cosine, which asks for the same framing. How the
+Features of a network are weighed by likelihood (collector/match, docs/matching.md). For those of the classical method
+two witnesses are heard. Keypoints: mutual nearest neighbours among the descriptors, then one similarity transform
+that as many of them as possible agree with. The grid vector: the cosine, which asks for the same framing. How those
 thresholds were calibrated stands in docs/features.md.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.match import verdict as likely
+from collector.match.verdict import Verdict
 from wire.features import positions, unit_vector
 from wire.schema import Features, Observation
 
@@ -36,8 +39,8 @@ FEWEST_COMPONENTS = 32
 
 LEANING = 3
 """Windows between two that are compared where a level has residual ones: neighbours share most. See `lean`."""
-
-Verdict = Literal["same place", "different place", "not enough to tell"]
+CLASSICAL = "sift"
+"""How the names of methods begin that the rule of this file is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class Comparison:
     agrees: for each match, whether it agrees with the common transform. moved: median and largest displacement of
     the agreeing matches in pixels (0, 0 without any). cosine: of the grid vectors; None where one is all zero or they
     cannot be compared. shared: number of releases that are in both maps. reason: the verdict's, for people.
+    probability: calibrated, that both show one place; None where nothing was weighed, as by the classical rule. right:
+    for each match the calibrated probability that it is right; empty likewise. geometry: in words, how the agreeing
+    matches lie; empty likewise.
     """
 
     keypoints: tuple[int, int]
@@ -58,6 +64,9 @@ class Comparison:
     shared: int
     verdict: Verdict
     reason: str
+    probability: float | None = None
+    right: tuple[float, ...] = ()
+    geometry: str = ""
 
     @property
     def consistent(self) -> int:
@@ -70,29 +79,53 @@ class Comparison:
         return self.verdict == "same place"
 
 
-def compare(a: Features, b: Features, *, fixed_camera: bool = False, one_ledger: bool = True) -> Comparison:
+def compare(
+    a: Features,
+    b: Features,
+    *,
+    cells: tuple[int, int] | None = None,
+    fixed_camera: bool = False,
+    one_ledger: bool = True,
+) -> Comparison:
     """Compare the features of two observations.
 
     Args:
         a: of one observation.
         b: of another, made by the same method, else there is nothing to compare.
-        fixed_camera: whether both come from one camera that has not moved: the transform is then the identity.
+        cells: side of a cell of each, in frame pixels. Likelihoods need them, the classical rule does not.
+        fixed_camera: whether both come from one camera that has not moved.
         one_ledger: whether both come from one epoch of one device. Only then do equal ledger positions name one
             release, whose noise would agree with itself.
+
+    Raises:
+        ValueError: likelihoods need the cells, and they are not given.
     """
     shared = len(set(a.fused) & set(b.fused)) if one_ledger else 0
-    alike = _made_by(a) == _made_by(b)
+    if a.method.startswith(CLASSICAL) or _made_by(a) != _made_by(b):
+        return _classical(a, b, shared, fixed_camera=fixed_camera)
+    if cells is None:
+        raise ValueError(f"features of {a.method} are compared in cells, whose size was not given")
+    return _weighed(a, b, likely.judge(a, b, cells=cells, fixed_camera=fixed_camera), shared)
+
+
+def compare_observations(a: Observation, b: Observation) -> Comparison:
+    """Compare what two observations describe, knowing which ledger each comes from and how large its cells are."""
+    cells = a.statement.cell, b.statement.cell
+    return compare(a.features, b.features, cells=cells, one_ledger=_ledger(a) == _ledger(b))
+
+
+def _classical(a: Features, b: Features, shared: int, *, fixed_camera: bool) -> Comparison:
+    alike = _made_by(a) == _made_by(b) and a.method.startswith(CLASSICAL)
     matches = match(a.descriptors, b.descriptors) if alike else np.empty((0, 2), np.intp)
     first, second = positions(a)[matches[:, 0]], positions(b)[matches[:, 1]]
     agrees = agree(first, second, TOLERANCE * float(np.hypot(a.width, a.height)), fixed_camera=fixed_camera)
-    moved = np.linalg.norm((second - first)[agrees], axis=1)
     cosine = _cosine(unit_vector(a), unit_vector(b)) if alike else None
     verdict, reason = judge(a, b, int(agrees.sum()), cosine, shared)
     return Comparison(
         keypoints=(len(a.keypoints), len(b.keypoints)),
         matches=tuple((int(i), int(j)) for i, j in matches),
         agrees=tuple(bool(x) for x in agrees),
-        moved=(float(np.median(moved)), float(moved.max())) if len(moved) else (0.0, 0.0),
+        moved=_moved(first[agrees], second[agrees]),
         cosine=cosine,
         shared=shared,
         verdict=verdict,
@@ -100,9 +133,31 @@ def compare(a: Features, b: Features, *, fixed_camera: bool = False, one_ledger:
     )
 
 
-def compare_observations(a: Observation, b: Observation) -> Comparison:
-    """Compare what two observations describe, knowing which ledger each comes from."""
-    return compare(a.features, b.features, one_ledger=_ledger(a) == _ledger(b))
+def _weighed(a: Features, b: Features, judged: likely.Judged, shared: int) -> Comparison:
+    weighed, obstacle = judged.weighed, _obstacle(a, b, shared)
+    pairs = weighed.pairs if weighed else np.empty((0, 2), np.intp)
+    right = weighed.right if weighed else np.empty(0)
+    agrees = right >= likely.RIGHT
+    kept = pairs[agrees]
+    return Comparison(
+        keypoints=(len(a.keypoints), len(b.keypoints)),
+        matches=tuple((int(i), int(j)) for i, j in pairs),
+        agrees=tuple(bool(x) for x in agrees),
+        moved=_moved(positions(a)[kept[:, 0]], positions(b)[kept[:, 1]]),
+        cosine=weighed.cosine if weighed else None,
+        shared=shared,
+        verdict="not enough to tell" if obstacle else judged.verdict,
+        reason=obstacle or judged.reason,
+        probability=weighed.same if weighed and not obstacle else None,
+        right=tuple(float(x) for x in right),
+        geometry=likely.KINDS[weighed.geometry.kind] if weighed else "",
+    )
+
+
+def _moved(first: NDArray[np.floating], second: NDArray[np.floating]) -> tuple[float, float]:
+    """Median and largest displacement; 0 without any."""
+    moved = np.linalg.norm(second - first, axis=1)
+    return (float(np.median(moved)), float(moved.max())) if len(moved) else (0.0, 0.0)
 
 
 def lean(a: Observation, b: Observation) -> bool:

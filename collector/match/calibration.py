@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from collector.match.view import Floats
+from wire.schema import Features
 
 MOST_CERTAIN = 0.9999
 """No probability leaves 1 - this .. this: the pairs that calibrate it are some tens of thousands."""
@@ -87,7 +88,7 @@ class Judge(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Calibration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, eq=False):
     """What a collector knows of one describer.
 
-    method, model: whose features these are; model is the SHA-256 of its file in hexadecimal, or None.
+    method, model, codebook: what makes the features; model and codebook are SHA-256 in hexadecimal, or None.
     fitted: in words, on what, with which seed. prior: the share of same places among the pairs of the fit, which is
     the probability that stands where nothing speaks. slack: standard deviation per axis, in cells, of where a right
     match lies beyond what the spreads say. chance: the most keypoints that maps of pure noise had.
@@ -97,6 +98,7 @@ class Calibration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
 
     method: str
     model: str | None
+    codebook: str | None
     fitted: str
     prior: Share
     slack: Positive
@@ -129,8 +131,12 @@ def shipped() -> tuple[Calibration, ...]:
     return tuple(read(file.read_bytes()) for file in files)
 
 
-def find(method: str, model: bytes | None, among: tuple[Calibration, ...] | None = None) -> Calibration | None:
-    """The calibration of exactly this method and model, or None: figures of another model would not hold."""
-    name = None if model is None else model.hex()
+def find(features: Features, among: tuple[Calibration, ...] | None = None) -> Calibration | None:
+    """The calibration of exactly what made these features, or None: figures of another model would not hold."""
+    names = features.method, _hexadecimal(features.model), _hexadecimal(features.codebook)
     known = shipped() if among is None else among
-    return next((known for known in known if (known.method, known.model) == (method, name)), None)
+    return next((one for one in known if (one.method, one.model, one.codebook) == names), None)
+
+
+def _hexadecimal(digest: bytes | None) -> str | None:
+    return None if digest is None else digest.hex()

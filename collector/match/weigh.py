@@ -124,14 +124,20 @@ def _match_features(geometry: Geometry, agreed: Floats, off: Floats) -> dict[str
 
 
 def _place_features(a: View, b: View, geometry: Geometry, agreed: Floats) -> dict[str, Floats]:
-    angle, vectors = cosine(a, b), 0.0
-    if angle is not None:
-        vectors, angle = 1.0, float(angle)
-    noise = _noise(a, b)
-    along = {"cosine": angle or 0.0, "vectors": vectors, "noise": noise, "noisy_cosine": (angle or 0.0) * noise}
+    angle = cosine(a, b)
     fewest = min(len(a.points), len(b.points))
-    along |= {"still": _evidence(geometry, "still"), "moved": _evidence(geometry, "similar", "projective")}
-    along |= {"support": float(np.log1p(agreed.sum())), "count": float(np.log1p(fewest))}
+    haze = _haze(a, b)
+    along = {
+        "still": _evidence(geometry, "still"),
+        "moved": _evidence(geometry, "similar", "projective"),
+        "support": float(np.log1p(agreed.sum())),
+        "count": float(np.log1p(fewest)),
+        "mute": float(fewest == 0),
+        "haze": haze,
+        "vectors": float(angle is not None),
+        "cosine": angle or 0.0,
+        "hazy_cosine": (angle or 0.0) * haze,
+    }
     return {name: np.array([value]) for name, value in along.items()}
 
 
@@ -146,6 +152,11 @@ def _root(nats: float) -> float:
 
 def _noise(a: View, b: View) -> float:
     return float(np.log(max(a.noise, b.noise, 1.0)))
+
+
+def _haze(a: View, b: View) -> float:
+    """Logarithm of the noise of the mean of a whole map, in hundredths of grey: what whole-map vectors suffer from."""
+    return float(np.log(100 * max(max(one.noise, 0.25) / np.sqrt(one.area) for one in (a, b))))
 
 
 def _same(evidence: Evidence, calibration: Calibration) -> float:

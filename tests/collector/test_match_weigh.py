@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from collector.match.calibration import Calibration, Judge, Whitening, find, read, shipped
+from collector.match.calibration import Calibration, Judge, Whitening, read, shipped
 from collector.match.nearest import candidates, likelihood_ratio
 from collector.match.view import View, cosine
 from collector.match.weigh import says_nothing, weigh
@@ -20,6 +20,7 @@ WHITENING = Whitening(
 CALIBRATION = Calibration(
     method="hand-made/1",
     model=None,
+    codebook=None,
     fitted="by hand",
     prior=0.5,
     slack=0.2,
@@ -168,14 +169,6 @@ def test_descriptors_of_other_lengths_are_no_candidates():
 def test_the_cosine_is_none_where_a_vector_says_nothing():
     assert cosine(seen(1, 1), seen(1, 2)) is None
     assert cosine(seen(1, 1, vector=np.eye(8)[0]), seen(1, 2, vector=np.eye(8)[1])) == 0
-
-
-def test_a_calibration_is_of_one_method_and_one_model_only():
-    one = msgspec.structs.replace(CALIBRATION, model="ab" * 32)
-    assert find("hand-made/1", bytes.fromhex("ab" * 32), (one,)) is one
-    assert find("hand-made/1", bytes.fromhex("cd" * 32), (one,)) is None
-    assert find("hand-made/1", None, (one,)) is None
-    assert find("other/1", bytes.fromhex("ab" * 32), (one,)) is None
 
 
 def test_every_calibration_beside_the_code_can_be_read():
