@@ -10,14 +10,14 @@ from benchmarks.features.method import Method
 from benchmarks.features.peers import opencv
 from benchmarks.features.peers.settings import Settings, Value
 
-BLURS = (0.0, 0.5, 0.75, 1.0, 1.4, 2.0, 2.8)
 SHARED: Mapping[str, tuple[Value, ...]] = {
-    "blur": BLURS,
+    "blur": (0.0, 0.35, 0.5, 0.75, 1.0, 1.4, 2.0, 2.8),
     "wiener": (False, True),
     "upright": (False, True),
+    "thin": (0.0, 0.5, 1.0),
     "apart": (0.0, 1.0, 2.0),
-    "most": (128, 256),
 }
+"""Fields that every family can use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +38,29 @@ def _opencv(name: str, make: opencv.Make, *, bits: bool, root: bool = False, pad
     return partial(opencv.OpenCvPeer, name, make=make, packed_bits=bits, root=root, turn=turn, pad=pad)
 
 
-_SIFT = {**SHARED, "contrast": (0.002, 0.005, 0.01, 0.02, 0.03), "side": (120, 240, 480)}
-_BITS = {**SHARED, "side": (60, 120, 240, 480)}
+_SIFT = {**SHARED, "contrast": (0.002, 0.005, 0.01, 0.02, 0.03), "side": (120, 240), "edge": (10.0, 20.0, 40.0)}
+_START = Settings(blur=0.5, contrast=0.005, side=120, upright=True, edge=20.0, layers=6)
+_BITS = {**SHARED, "side": (60, 120, 240)}
 
 FAMILIES: dict[str, Family] = {
-    "sift": Family(Settings(contrast=0.01), _opencv("sift", opencv.sift, bits=False, pad=24), _SIFT),
-    "rootsift": Family(Settings(contrast=0.01), _opencv("rootsift", opencv.sift, bits=False, root=True, pad=24), _SIFT),
+    "sift": Family(_START, _opencv("sift", opencv.sift, bits=False, pad=24), _SIFT),
+    "rootsift": Family(_START, _opencv("rootsift", opencv.sift, bits=False, root=True, pad=24), _SIFT),
     "sift-dctwiener": Family(Settings(margin=0.1), opencv.product),
     "orb": Family(
-        Settings(contrast=5), _opencv("orb", opencv.orb, bits=True), {**_BITS, "contrast": (1, 3, 5, 10, 20)}
+        Settings(blur=0.75, contrast=3, side=120, apart=1.0),
+        _opencv("orb", opencv.orb, bits=True),
+        {**_BITS, "contrast": (1, 3, 10)},
     ),
 }
 if hasattr(cv2, "AKAZE"):
     FAMILIES["akaze"] = Family(
-        Settings(contrast=1e-4),
-        _opencv("akaze", opencv.akaze, bits=True, pad=96),
-        {**_BITS, "contrast": (1e-6, 1e-5, 1e-4, 1e-3)},
+        Settings(blur=0.75, contrast=1e-5, apart=1.0),
+        _opencv("akaze", opencv.akaze, bits=True, pad=48),
+        {**_BITS, "contrast": (1e-6, 1e-5, 1e-4)},
     )
 if hasattr(cv2, "BRISK"):
     FAMILIES["brisk"] = Family(
-        Settings(contrast=5, side=120),
-        _opencv("brisk", opencv.brisk, bits=True, pad=96),
-        {**_BITS, "contrast": (2, 5, 10, 20)},
+        Settings(blur=0.75, contrast=5, side=120),
+        _opencv("brisk", opencv.brisk, bits=True, pad=64),
+        {**_BITS, "contrast": (2, 5, 10)},
     )

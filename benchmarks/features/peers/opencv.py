@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.features.method import Described, Matches
 from benchmarks.features.peers import matching
-from benchmarks.features.peers.prepare import enlarge, smooth
+from benchmarks.features.peers.prepare import enlarge, smooth, thinned
 from benchmarks.features.peers.settings import Settings
 
 ORB_STEP = 1.2
@@ -26,11 +26,16 @@ def nothing(width: int, dtype: type[np.generic]) -> Described:
 
 
 def sift(settings: Settings) -> Any:
-    """Lowe, IJCV 2004; contrast on the scale where the map's spread is 1, and OpenCV's own edge threshold.
+    """Lowe, IJCV 2004; contrast on the scale where the map's spread is 1.
 
     Without precise upscaling OpenCV puts every point 0.25 pixel to the right and below.
     """
-    return cv2.SIFT.create(contrastThreshold=settings.contrast, enable_precise_upscale=True)
+    return cv2.SIFT.create(
+        nOctaveLayers=settings.layers,
+        contrastThreshold=settings.contrast,
+        edgeThreshold=settings.edge,
+        enable_precise_upscale=True,
+    )
 
 
 def orb(settings: Settings) -> Any:
@@ -103,8 +108,10 @@ class OpenCvPeer:
         pad = self._pad
         padded = cv2.copyMakeBorder(large.pixels, pad, pad, pad, pad, cv2.BORDER_REFLECT)
         found = self._inside(self._detector.detect(padded, None), large.pixels.shape)
-        strongest = sorted(found, key=lambda point: -point.response)[: self.settings.most]
-        points, descriptors = self._detector.compute(padded, strongest)
+        strongest = sorted(found, key=lambda point: -point.response)
+        places = np.array([point.pt for point in strongest], np.float64).reshape(-1, 2)
+        kept = thinned(places, self.settings.thin * large.factor)[: self.settings.most]
+        points, descriptors = self._detector.compute(padded, [strongest[i] for i in kept])
         if descriptors is None or not len(points):
             return self._nothing()
         # ORB scales the corner of a level to that of the image: its points lie half the difference in pixels too low.

@@ -33,6 +33,15 @@ def smooth(image: NDArray[np.float32], noise: float, settings: Settings) -> NDAr
     return blurred(out, settings.blur)
 
 
+def thinned(points: NDArray[np.float64], distance: float) -> NDArray[np.intp]:
+    """Indices of the points (n, 2), strongest first, that are not nearer than `distance` to a stronger one kept."""
+    alive = np.ones(len(points), np.bool_)
+    for i in range(len(points) if distance > 0 else 0):
+        if alive[i]:
+            alive[i + 1 :] &= np.linalg.norm(points[i + 1 :] - points[i], axis=1) >= distance
+    return np.flatnonzero(alive)
+
+
 def blurred(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Gaussian of standard deviation sigma in cells, out to four of them; borders reflect."""
     if sigma <= 0:

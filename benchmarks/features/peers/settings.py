@@ -17,9 +17,11 @@ class Settings:
     blur: standard deviation of the Gaussian before everything else, in cells; 0: none. wiener: whether the DCT-Wiener
     estimate of edge/features/denoise.py takes the place of the map, before the blur. side: pixels that the shorter
     side of the map is enlarged to, about. contrast: threshold of the detector, in its own unit. upright: whether
-    directions are measured from the image's own axes, not from the gradient around a point. most: points at most,
-    strongest kept. apart: how far a second nearest neighbour must lie from the nearest to count as another, in cells;
-    0: anywhere. margin: the least score of a match; 0: all mutual nearest neighbours.
+    directions are measured from the image's own axes, not from the gradient around a point. edge: SIFT's bound on the
+    ratio of principal curvatures. layers: of SIFT to an octave. thin: a point nearer than this to a stronger one is
+    dropped, in cells. most: points at most, strongest kept. apart: how far a second nearest neighbour must lie from
+    the nearest to count as another, in cells; 0: anywhere. margin: the least score of a match; 0: all mutual nearest
+    neighbours.
     """
 
     blur: float = 1.0
@@ -27,6 +29,9 @@ class Settings:
     side: int = 240
     contrast: float = 0.0
     upright: bool = False
+    edge: float = 10.0
+    layers: int = 3
+    thin: float = 0.0
     most: int = 256
     apart: float = 0.0
     margin: float = 0.0
