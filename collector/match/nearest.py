@@ -10,6 +10,8 @@ from collector.match.view import Floats, View
 
 ROWS = 32
 """Keypoints of one map that are held against all of the other at a time: bounds the memory."""
+GROUP = 16
+"""Components whose 1 - ρ² are multiplied: each is at least 1e-16."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,11 +62,12 @@ def _whitened(view: View, whitening: Whitening) -> tuple[Floats, Floats]:
 
 def _ratio(x: Floats, along: Floats, y: Floats, across: Floats) -> Floats:
     correlation = along[:, None] * across[None]
-    product = x[:, None] * y[None]
-    squares = x[:, None] ** 2 + y[None] ** 2
     left = 1 - correlation**2
-    terms: Floats = np.log(left) + (correlation**2 * squares - 2 * correlation * product) / left
-    ratio: Floats = -0.5 * terms.sum(axis=2)
+    # The logarithm of a product, in groups that cannot underflow: one logarithm per group costs less than one each.
+    groups = range(0, left.shape[2], GROUP)
+    logarithms = sum((np.log(left[:, :, k : k + GROUP].prod(axis=2)) for k in groups), np.zeros(left.shape[:2]))
+    distance = correlation * (x[:, None] ** 2 + y[None] ** 2) - (2 * x)[:, None] * y[None]
+    ratio: Floats = -0.5 * (logarithms + np.einsum("ijk,ijk->ij", distance, correlation / left))
     return ratio
 
 

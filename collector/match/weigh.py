@@ -80,9 +80,11 @@ def says_nothing(view: View, calibration: Calibration) -> bool:
     return not view.vector.any() and len(view.points) <= calibration.chance
 
 
-def hear(a: View, b: View, calibration: Calibration, *, fixed_camera: bool = False) -> Evidence:
-    """Candidates, geometry and features; what the calibration is fitted to."""
-    found = candidates(a, b, calibration.whitening)
+def hear(
+    a: View, b: View, calibration: Calibration, *, fixed_camera: bool = False, found: Candidates | None = None
+) -> Evidence:
+    """Candidates, geometry and features; what the calibration is fitted to. found: the candidates, where known."""
+    found = found or candidates(a, b, calibration.whitening)
     i, j = found.pairs.T
     alone = _descriptor_features(a, b, found)
     right = calibration.descriptor.probability(alone)
