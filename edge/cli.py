@@ -14,7 +14,7 @@ BROKEN_PIPE = 128 + 13
 ORDER = (
     *("init", "install", "config", "keys", "doctor", "attest"),
     *("run", "capture", "relay", "camera", "aim"),
-    *("ledger", "verify", "card", "qrng"),
+    *("ledger", "verify", "show", "card", "qrng"),
     *("collector", "compare"),
 )
 
@@ -95,6 +95,7 @@ _SUMMARY = {
     "relay": "the process that has the network and sees no pixels",
     "ledger": "show, verify or export the record of every charge",
     "verify": "check a signed observation away from its device",
+    "show": "draw the keypoints of an observation, or of a release over its private map",
     "card": "what is promised at which distance and for how long",
     "qrng": "list, probe, test and commission entropy sources",
     "config": "check, show and explain the settings",

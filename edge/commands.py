@@ -92,6 +92,13 @@ def verify(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def show(arguments: Sequence[str]) -> int:
+    """Draw what an observation or a release says."""
+    from edge.show.command import main
+
+    return main(arguments)
+
+
 def config(arguments: Sequence[str]) -> int:
     """Check, show and explain the settings."""
     from edge.configuration.command import main

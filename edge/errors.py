@@ -39,6 +39,7 @@ class Reason(StrEnum):
     OUTBOX = "outbox-unusable"
     REPORT = "report-not-verified"
     INSTALL = "not-installable"
+    PICTURE = "not-drawable"
 
 
 class SpeckledError(Exception):
@@ -105,3 +106,9 @@ class InstallError(SpeckledError):
     """Units, users or rules could not be put in their places."""
 
     exit = Exit.IO
+
+
+class ShowError(SpeckledError):
+    """A file holds nothing that can be drawn, or nothing that should be believed."""
+
+    exit = Exit.DATA
