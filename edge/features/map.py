@@ -1,22 +1,23 @@
 """From releases to the map: the one door between the private numbers and everything that is computed on them.
 
 Every release gives an estimate of each cell's grey with a known noise, and the map is the inverse-variance mean of
-the last few. While none has been dropped that is the Kalman filter of a place that does not move (gain
-var_P / (var_P + var_Y)); but it forgets, names the releases in it, and can be made again from them after a restart.
+the last few that agree with the newest (`fusion.py`). While none has been dropped that is the Kalman filter of a place
+that does not move (gain var_P / (var_P + var_Y)); but it forgets, names the releases in it, and can be made again from
+them after a restart.
 """
 
 import math
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.features.contradiction import Verdict, judge
-from edge.features.denoise import denoise
+from edge.features.denoise import denoise, wiener
+from edge.features.fusion import QUIETEST, Found, Fusion, Layer, mean_of
 from edge.features.nested import Nest, Piece
-from edge.privacy.lut import ClipLut, LogLut, ResidualLut
+from edge.privacy.lut import ClipLut, LogLut, Lut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.schedule import Reference, next_is_wide
 from edge.privacy.window import Release
@@ -31,10 +32,11 @@ class Map:
     """An image of the place, made of releases only; before denoising.
 
     image: (rows, columns) float32, grey 0..255, read-only.
-    noise: standard deviation of the noise of one cell, in grey.
+    noise: standard deviation of the noise of one cell, in grey; where cells differ in it, the root mean square.
     cell: side of a cell in frame pixels. width, height: of the cells together, in frame pixels.
-    fused: ledger positions of the releases averaged here, ascending. A residual release leans on its reference too,
-        and so on earlier releases, by what its LUT clamps: docs/features.md says how much.
+    fused: ledger positions of the releases of which a cell is averaged here, ascending; none that was dropped. A
+        residual release leans on its reference too, and so on earlier releases, by what its LUT clamps:
+        docs/features.md says how much.
     """
 
     image: NDArray[np.float32]
@@ -55,6 +57,7 @@ class Estimate:
 
     verdict: of a residual release on its reference. Where that shows another place or light, much of the sums is
     clamped, and the estimate still shows what was there before. joined: positions of further releases in it.
+    relative: (rows, columns) standard deviation of each cell's noise over `noise`, or 1 where all are alike.
     """
 
     position: int
@@ -62,11 +65,18 @@ class Estimate:
     noise: float
     verdict: Verdict
     joined: tuple[int, ...] = ()
+    relative: NDArray[np.float64] | float = 1.0
 
     @property
     def positions(self) -> tuple[int, ...]:
         """Of all releases in it, ascending."""
         return tuple(sorted((self.position, *self.joined)))
+
+    @property
+    def layer(self) -> Layer:
+        """What is fused of it."""
+        deviations = np.full(self.grey.shape, max(self.noise, QUIETEST)) * self.relative
+        return Layer.of(self.positions, self.grey, deviations**2)
 
 
 class MapKeeper:
@@ -86,38 +96,47 @@ class MapKeeper:
             raise ValueError(f"fuse is {fuse}, not in 1..{MAX_FUSED}")
         self._fuse = fuse
         self._nest = nest
-        self._estimates: deque[Estimate] = deque(maxlen=fuse)
+        self._kept = Fusion(fuse)
+        self._found: Found | None = None
         self._reference: Reference | None = None
         self._reference_noise = math.inf
+
+    @property
+    def found(self) -> Found | None:
+        """What the last release said against those kept; None where it was not compared, being unlike its reference."""
+        return self._found
 
     def add(self, release: Release) -> Map:
         """The map after this release.
 
-        A release that contradicts its reference, or has another grid than those before, ends the memory. A narrow
-        window that contradicts only asks for a wide one, around its map. After a wide one `reference` gives None, so
-        that an absolute window comes next; the map of another place is then flat: it says nothing. That of another
-        light shows the place, still in the light of before.
+        The releases before it are in the map as far as they agree with the newest ones: `fusion.py`. A release that
+        contradicts its reference, or has another grid than those before, ends the memory. A narrow window that
+        contradicts only asks for a wide one, around its map. After a wide one `reference` gives None, so that an
+        absolute window comes next; the map of another place is then flat: it says nothing. That of another light
+        shows the place, still in the light of before.
 
         Raises:
             TypeError: not a Release. Nothing else is ever described.
         """
         estimate = self._join(release, estimate_of(release, self._reference_noise))
-        kept = self._estimates
+        kept = self._kept
         same = estimate.verdict == "same"
         narrow = self._reference is not None and not self._reference.wide
-        if kept and (not same or kept[-1].grey.shape != estimate.grey.shape):
+        if not same or kept.shape != estimate.grey.shape:
             kept.clear()
         grey, noise = estimate.grey, estimate.noise
         fused: tuple[int, ...] = estimate.positions
+        self._found = None
         if estimate.verdict == "other place" and not narrow:
             grey = np.full_like(grey, grey.mean())
         else:
-            kept.append(estimate)
-            grey, noise = average(kept)
+            self._found = kept.add(estimate.layer)
+            mean = kept.mean()
+            grey, noise = mean.grey, mean.noise
             fused = tuple(sorted({position for e in kept for position in e.positions}))
         mechanism = release.mechanism
         made = Map(
-            image=np.clip(grey, 0, FULL).astype(np.float32),
+            image=np.clip(grey, *span(mechanism.lut)).astype(np.float32),
             noise=noise,
             cell=mechanism.cell,
             width=mechanism.columns * mechanism.cell,
@@ -147,7 +166,7 @@ class MapKeeper:
         )
         self._nest.note(piece)
         joined = self._nest.join(piece, MAX_FUSED // self._fuse - 1)
-        return Estimate(estimate.position, joined.grey, joined.noise, "same", joined.positions)
+        return replace(estimate, grey=joined.grey, noise=joined.noise, joined=joined.positions)
 
     def reference(self) -> Reference | None:
         """For the next residual window; None where an absolute window must come first."""
@@ -164,6 +183,8 @@ def estimate_of(release: Release, reference_noise: float) -> Estimate:
 def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism, reference_noise: float = 0.0) -> Estimate:
     """The estimate from released sums (rows, columns) under this mechanism.
 
+    Not clipped to what a pixel can be: noise that is cut off at black would not average out.
+
     reference_noise: standard deviation in grey of the map that a residual LUT's reference was made of; infinite where
         that is not known. A noisy reference is far off by itself, and proves no change of place.
     """
@@ -177,10 +198,11 @@ def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism, reference
         off = mean - tau
         verdict = judge(off, tau, mechanism, reference_noise / to_grey)
         return Estimate(position, (lut.reference + off) * to_grey, noise * to_grey, verdict)
-    mean = np.clip(mean, 0, lut.range)
     if isinstance(lut, LogLut):
         grey, slope = undo_log(mean, lut.range, lut.offset, lut.max_value)
-        return Estimate(position, grey * to_grey, noise * slope * to_grey, "same")
+        middle = float(grey.mean()) + lut.offset
+        relative = (np.clip(wiener(grey, noise * slope), 0, lut.max_value) + lut.offset) / middle
+        return Estimate(position, grey * to_grey, noise * slope * to_grey, "same", relative=relative)
     low = lut.low if isinstance(lut, ClipLut) else 0
     return Estimate(position, (low + mean) * to_grey, noise * to_grey, "same")
 
@@ -188,19 +210,25 @@ def undo(position: int, sums: NDArray[np.int64], mechanism: Mechanism, reference
 def undo_log(mean: NDArray[np.float64], top: int, offset: int, max_value: int) -> tuple[NDArray[np.float64], float]:
     """The inverse of T(x) = top · ln(1 + x/offset) / ln(1 + max_value/offset), and its slope at the mean grey.
 
-    The slope is one number for the grid, so `noise` is right for the map's mean: cells brighter than it are noisier.
+    The slope is one number for the grid, so `noise` is right for the map's mean: cells brighter than it are noisier, as
+    `Estimate.relative` says.
     """
     step = math.log1p(max_value / offset) / top
     grey = offset * np.expm1(mean * step)
     return grey, step * (float(grey.mean()) + offset)
 
 
+def span(lut: Lut) -> tuple[float, float]:
+    """The least and the most grey that this LUT tells apart."""
+    if isinstance(lut, ClipLut):
+        return lut.low * FULL / lut.max_value, lut.high * FULL / lut.max_value
+    return 0.0, FULL
+
+
 def average(estimates: Sequence[Estimate]) -> tuple[NDArray[np.float64], float]:
-    """The inverse-variance mean of estimates with independent noise, and its noise."""
-    weights = np.array([1 / max(e.noise, 1e-9) ** 2 for e in estimates])
-    total = float(weights.sum())
-    stack = np.stack([e.grey for e in estimates])
-    return np.tensordot(weights / total, stack, axes=1), total**-0.5
+    """The inverse-variance mean of estimates with independent noise, and its noise. Nothing is compared."""
+    mean = mean_of([estimate.layer for estimate in estimates])
+    return mean.grey, mean.noise
 
 
 def noise_sd(mechanism: Mechanism) -> float:
