@@ -1,6 +1,6 @@
 """Which points, descriptors and vectors survive the noise?
 
-    python -m benchmarks.features DATA_FOLDER [--scenes 32] [--seeds 3] [--methods sift,orb] [--jobs 2]
+    python -m benchmarks.features DATA_FOLDER [--scenes 24] [--seeds 3] [--methods sift,orb] [--jobs 2]
         [--keep FILE] [--write docs/benchmarks/features.md] [--plots FOLDER]
     python -m benchmarks.features --small
 
@@ -42,7 +42,7 @@ def main(given: Sequence[str] | None = None) -> None:
     if not flags.small and flags.data is None:
         raise SystemExit("python -m benchmarks.features: no DATA_FOLDER. Give one, or --small for drawn scenes alone.")
     sys.stderr.write("making scenes ...\n")
-    groups = small(flags.scenes or 4) if flags.small else full(flags.data, flags.scenes or 32)
+    groups = small(flags.scenes or 4) if flags.small else full(flags.data, flags.scenes or 24)
     rows: list[Row] = []
     if flags.keep and flags.keep.exists():
         rows = [row for row in results.read(flags.keep)[1] if row.method.removesuffix(", VLAD") not in chosen]
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.features", description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path, nargs="?", metavar="DATA_FOLDER", help="with photos/, clips/ and person.mp4")
     parser.add_argument("--small", action="store_true", help="a few drawn scenes and three levels: seconds")
-    parser.add_argument("--scenes", type=int, help="photographs in the tables (32); half as many for tuning")
+    parser.add_argument("--scenes", type=int, help="photographs in the tables (24); half as many for tuning")
     parser.add_argument("--seeds", type=int, default=3, help="draws of the noise (3)")
     parser.add_argument("--methods", help="separated by commas; the controls are always there")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.features.intervals import ratio
 from benchmarks.features.levels import Level
 from benchmarks.features.measure import Make, Outcome, book, look, outcomes, vectors
+from benchmarks.features.method import Method
 from benchmarks.features.places import Place
-from benchmarks.features.score import Row, Values, found_again, scores, spread, tune
-from benchmarks.features.vectors import clusters, few_shot, ranks
+from benchmarks.features.score import Row, Tuned, Values, found_again, scores, spread, tune
+from benchmarks.features.vectors import Vector, clusters, few_shot, ranks
+
+TUNING_SEED = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,41 +43,65 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One method at one level of one group, by its index."""
+    """One method at one level, on all groups that have the level."""
 
-    group: int
     method: str
     level: Level
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """What a method takes from tuning places at one level: a codebook, and thresholds for each view."""
+
+    centres: NDArray[np.float32] | None
+    tuned: Mapping[str, Tuned]
+
+
 def tasks(groups: Sequence[Group], methods: Mapping[str, Make]) -> list[Task]:
     """Method by method, so that a run that is broken off has whole methods."""
-    return [
-        Task(index, name, level) for name in methods for index, group in enumerate(groups) for level in group.levels
-    ]
+    levels = list(dict.fromkeys(level for group in groups for level in group.levels))
+    return [Task(name, level) for name in methods for level in levels]
 
 
 def work(task: Task, groups: Sequence[Group], methods: Mapping[str, Make], seeds: int) -> list[Row]:
-    """All rows of one task."""
-    group, level = groups[task.group], task.level
+    """All rows of one task. Groups that are tuned on the same places share what is learned of them."""
+    level = task.level
     method = methods[task.method](level.cell, level.noise)
-    shown = look(method, group.tuning, level, 1000)
-    centres = book(method, shown, 1000)
-    tuned = {}
-    if level.local:
-        pairs = list(outcomes(method, group.tuning, shown, group.views))
-        tuned = {view: tune(one for one in pairs if one.view == view) for view in group.views}
-    found = []
-    looks: dict[str, list[dict[tuple[str, str], Any]]] = {}
+    learned: dict[int, Learned] = {}
+    rows = []
+    for group in groups:
+        if level not in group.levels or not (level.local or _has_vector(method, group, level)):
+            continue
+        key = id(group.tuning)
+        if key not in learned:
+            views = dict.fromkeys(view for one in groups if one.tuning is group.tuning for view in one.views)
+            learned[key] = learn(method, group.tuning, level, list(views))
+        rows += measure(method, group, level, learned[key], seeds)
+    return rows
+
+
+def learn(method: Method, places: Sequence[Place], level: Level, views: Sequence[str]) -> Learned:
+    """Thresholds and codebook; what is tuned has a seed that no table has."""
+    if not level.local:
+        return Learned(None, {})
+    seen = look(method, places, level, TUNING_SEED, views)
+    pairs = list(outcomes(method, places, seen, views))
+    return Learned(book(method, seen, TUNING_SEED), {view: tune(_of(pairs, view)) for view in views})
+
+
+def measure(method: Method, group: Group, level: Level, learned: Learned, seeds: int) -> list[Row]:
+    """All rows of one method at one level in one group."""
+    found: list[Outcome] = []
+    looks: dict[str, list[dict[tuple[str, str], Vector]]] = {}
     for seed in range(group.draws or seeds):
-        seen = look(method, group.held, level, seed)
+        seen = look(method, group.held, level, seed, group.views)
         if level.local:
-            found += list(outcomes(method, group.held, seen, group.views, group.strangers))
-        for name, vector in vectors(method, seen, centres).items():
-            looks.setdefault(name, []).append(vector)
+            found += outcomes(method, group.held, seen, group.views, group.strangers)
+        for name, made in vectors(method, seen, learned.centres).items():
+            looks.setdefault(name, []).append(made)
     rows = [
-        _row(group, view, level, task.method, scores(_of(found, view), tuned[view], by_draw=bool(group.draws)))
-        for view in (group.views if found and any(one.points for one in found) else ())
+        _row(group, view, level, method.name, scores(_of(found, view), learned.tuned[view], by_draw=bool(group.draws)))
+        for view in (group.views if any(one.points for one in found) else ())
     ]
     for name, per_seed in () if group.draws else looks.items():
         again = {view: found_again([ranks(one, view) for one in per_seed]) for view in group.views}
@@ -82,7 +111,13 @@ def work(task: Task, groups: Sequence[Group], methods: Mapping[str, Make], seeds
     return rows
 
 
-def grouped(per_seed: Sequence[dict[tuple[str, str], Any]], views: Sequence[str]) -> Values:
+def _has_vector(method: Method, group: Group, level: Level) -> bool:
+    """Where cells are too large for points, only a method with a vector of its own is asked."""
+    source = group.held[0].map("first", level, 0)
+    return bool(len(method.describe(source.image, source.noise).vector))
+
+
+def grouped(per_seed: Sequence[dict[tuple[str, str], Vector]], views: Sequence[str]) -> Values:
     """Clusters of all views, and classes by two shown views where there are others to ask about."""
     made = [clusters(looks, seed) for seed, looks in enumerate(per_seed)]
     out = {name: spread([one[name] for one in made]) for name in made[0]}
@@ -110,10 +145,7 @@ def run(
     started = time.monotonic()
     done = (_here if processes == 1 else _forked)(todo, groups, methods, seeds, processes)
     for count, (task, rows) in enumerate(done, 1):
-        sys.stderr.write(
-            f"{count}/{len(todo)} {task.method}, {groups[task.group].name}, {task.level.name}: "
-            f"{time.monotonic() - started:.0f} s\n"
-        )
+        sys.stderr.write(f"{count}/{len(todo)} {task.method}, {task.level.name}: {time.monotonic() - started:.0f} s\n")
         yield task, rows
 
 

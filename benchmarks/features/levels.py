@@ -69,7 +69,7 @@ FURTHER = (Level(16, 2.5), Level(16, 5), Level(16, 40), Level(8, 10), Level(8, 2
 CLEAN = tuple(Level(cell, 0) for cell in (8, 16, 32, 64))
 LEVELS = tuple(sorted((*PROFILES, *FURTHER, *CLEAN), key=lambda level: (level.cell, level.sd)))
 RESIDUAL = (Level(16, 10, 32), Level(16, 20, 32), Level(8, 10, 32))
-CLIP_LEVELS = tuple(level for level in LEVELS if level in CLEAN or level.cell < 32 or level.sd == 22.5) + RESIDUAL
+CLIP_LEVELS = (*(level for level in LEVELS if level.cell < 32 or level in {Level(64, 0), Level(64, 22.5)}), *RESIDUAL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -56,12 +56,12 @@ class Seen:
     shapes: Mapping[str, tuple[int, int]]
 
 
-def look(method: Method, places: Sequence[Place], level: Level, seed: int) -> Seen:
-    """Describe each view of each place."""
+def look(method: Method, places: Sequence[Place], level: Level, seed: int, views: Sequence[str]) -> Seen:
+    """Describe the first and these views of each place."""
     described = {}
     shapes = {}
     for place in places:
-        for view in place.views:
+        for view in ("first", *views):
             source = place.map(view, level, seed)
             described[place.name, view] = method.describe(source.image, source.noise)
             rows, columns = source.image.shape

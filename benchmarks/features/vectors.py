@@ -45,7 +45,8 @@ def vlad(descriptors: NDArray[np.float32], centres: NDArray[np.float32]) -> Vect
     out = np.zeros(centres.shape)
     if len(descriptors):
         label = nearest(descriptors, centres)
-        np.add.at(out, label, descriptors - centres[label])
+        belongs = (label[None] == np.arange(len(centres))[:, None]).astype(np.float64)
+        out = belongs @ descriptors - belongs.sum(axis=1, keepdims=True) * centres
     out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
     flat = np.sign(out.ravel()) * np.sqrt(np.abs(out.ravel()))
     unit: Vector = flat / max(float(np.linalg.norm(flat)), 1e-12)
