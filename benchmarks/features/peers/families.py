@@ -7,7 +7,7 @@ from functools import partial
 import cv2
 
 from benchmarks.features.method import Method
-from benchmarks.features.peers import opencv
+from benchmarks.features.peers import opencv, sar, scales
 from benchmarks.features.peers.settings import Settings, Value
 
 SHARED: Mapping[str, tuple[Value, ...]] = {
@@ -50,6 +50,33 @@ FAMILIES: dict[str, Family] = {
         Settings(blur=0.75, contrast=3, side=120, apart=1.0),
         _opencv("orb", opencv.orb, bits=True),
         {**_BITS, "contrast": (1, 3, 10)},
+    ),
+}
+_SCALES: Mapping[str, tuple[Value, ...]] = {
+    "blur": (0.25, 0.35, 0.5, 0.6, 0.75, 0.9, 1.1, 1.4, 2.0),
+    "reach": (0.5, 0.7, 1.0, 1.4, 2.0),
+    "offset": (0.02, 0.08, 0.3, 1.0),
+    "wiener": (False, True),
+    "thin": (0.0, 0.5, 1.0, 1.5),
+    "apart": (0.0, 1.0, 2.0),
+}
+
+
+def _scales(name: str, respond: scales.Respond, draw: scales.Draw, width: int = 128) -> Callable[[Settings], Method]:
+    return partial(scales.ScalePeer, name, respond=respond, draw=draw, width=width)
+
+
+FAMILIES |= {
+    "log-harris": Family(
+        Settings(blur=0.35, side=120), _scales("log-harris", scales.log_harris, scales.upright_sift), _SCALES
+    ),
+    "sar-harris": Family(
+        Settings(blur=0.35, side=120), _scales("sar-harris", sar.sar_harris, sar.ratio_gloh, sar.WIDTH), _SCALES
+    ),
+    "blobs": Family(
+        Settings(blur=0.6, offset=1.0, side=120),
+        _scales("blobs", scales.blobs, scales.patch_or_sift),
+        {**_SCALES, "patch": (False, True)},
     ),
 }
 if hasattr(cv2, "AKAZE"):

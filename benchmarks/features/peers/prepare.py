@@ -27,10 +27,12 @@ class Enlarged:
         return cells
 
 
-def smooth(image: NDArray[np.float32], noise: float, settings: Settings) -> NDArray[np.float32]:
-    """The map after the filters that the settings name, (rows, columns) grey."""
+def smooth(
+    image: NDArray[np.float32], noise: float, settings: Settings, blur: float | None = None
+) -> NDArray[np.float32]:
+    """The map after the filters that the settings name, (rows, columns) grey. blur: in the place of theirs."""
     out = wiener(image, noise).astype(np.float32) if settings.wiener else image
-    return blurred(out, settings.blur)
+    return blurred(out, settings.blur if blur is None else blur)
 
 
 def thinned(points: NDArray[np.float64], distance: float) -> NDArray[np.intp]:

@@ -22,6 +22,9 @@ class Settings:
     dropped, in cells. most: points at most, strongest kept. apart: how far a second nearest neighbour must lie from
     the nearest to count as another, in cells; 0: anywhere. margin: the least score of a match; 0: all mutual nearest
     neighbours.
+    Of the families with scales of their own, `blur` is the smallest scale in cells; reach: size of the described
+    neighbourhood over that scale, 1 as SIFT has it; offset: added to grey / 255 before the logarithm or the ratio;
+    patch: whether a plain patch is the descriptor.
     """
 
     blur: float = 1.0
@@ -35,6 +38,9 @@ class Settings:
     most: int = 256
     apart: float = 0.0
     margin: float = 0.0
+    reach: float = 1.0
+    offset: float = 0.08
+    patch: bool = False
 
     def loose(self) -> "Settings":
         """With all mutual nearest neighbours as matches, so that a threshold on the score can be chosen elsewhere."""
