@@ -127,7 +127,7 @@ def book(method: Method, seen: Seen, seed: int) -> NDArray[np.float32] | None:
     every = [
         floats(one.descriptors, packed_bits=method.packed_bits)
         for (_, view), one in seen.described.items()
-        if view == "first" and len(one.descriptors)
+        if view == "first" and one.descriptors.size
     ]
     return codebook(np.concatenate(every), np.random.default_rng(seed)) if every else None
 

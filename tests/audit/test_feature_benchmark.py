@@ -14,10 +14,12 @@ from benchmarks.features.levels import LEVELS, Level, Sums, absolute, laplace, m
 from benchmarks.features.measure import Outcome
 from benchmarks.features.method import Described, Matches
 from benchmarks.features.methods import line_up
+from benchmarks.features.ours import Ours, detector
 from benchmarks.features.places import in_cells, project, random_homography, sums_of
 from benchmarks.features.rooms import furnish, light, look, shade
 from benchmarks.features.score import Row, scores, tune
 from benchmarks.features.sources import clip, counts_of, covering, drawn
+from edge.features.classical import Classical
 from edge.features.map import laplace_sd
 from edge.privacy.lut import LinearLut, ResidualLut
 
@@ -393,3 +395,23 @@ def test_without_a_folder_of_data_the_command_says_what_to_do():
     with pytest.raises(SystemExit, match="Give one, or --small"):
         command.main([])
     assert Sums(np.zeros((1, 1), np.int64), 1).frames == 1
+
+
+def test_the_product_is_measured_in_the_bytes_that_travel():
+    image = next(drawn(1, tuning=False)).map("first", Level(16, 0), 0).image
+    method = Ours("ours", Classical(), 16)
+    described = method.describe(image, 0.0)
+    steps = (described.points + 0.5) * 256 / (40, 30) - 0.5
+    assert len(described.points) > 50
+    assert steps == pytest.approx(np.rint(steps))
+    found = method.match(described, described)
+    assert (found.pairs[:, 0] == found.pairs[:, 1]).mean() > 0.9
+    with pytest.raises(TypeError, match="another method"):
+        method.match(described, Described(described.points, described.descriptors, described.vector))
+
+
+def test_a_detector_alone_is_measured_by_its_points():
+    method = detector()
+    described = method.describe(next(drawn(1, tuning=False)).map("first", Level(16, 5), 0).image, 5.0)
+    assert len(described.points) > 10
+    assert not len(method.match(described, described).pairs)

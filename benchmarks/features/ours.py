@@ -1,0 +1,116 @@
+"""The product's describers as lines of the tables, in the bytes that travel, with the collector's matching."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.features.method import Described, Matches
+from benchmarks.features.peers import matching
+from collector.match import calibration
+from collector.match.nearest import candidates
+from collector.match.view import View, view
+from collector.match.weigh import weigh
+from edge.features import corners
+from edge.features.map import Map
+from wire.schema import Features
+
+
+class Describer(Protocol):
+    """edge/features: a map in, the features that are published out."""
+
+    def describe(self, source: Map) -> Features: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sent:
+    """What the collector has of one map."""
+
+    features: Features
+    view: View
+
+
+class Ours:
+    """A describer behind the wire.
+
+    With `weighed`, matches are those that the collector calls calibrated, and their score is the probability that each
+    is right, which knows of the geometry. Without it, they are the mutual nearest neighbours by likelihood alone, as
+    the peers' are by distance, and the score is the margin in nats. Where no calibration of the describer is shipped,
+    neighbours are by Euclidean distance, as the peers'.
+    """
+
+    packed_bits = False
+
+    def __init__(
+        self,
+        name: str,
+        describer: Describer,
+        cell: int,
+        *,
+        weighed: bool = False,
+        known: Sequence[calibration.Calibration] | None = None,
+    ) -> None:
+        """Take a describer.
+
+        Args:
+            name: in tables.
+            describer: what is measured.
+            cell: side of a cell in frame pixels.
+            weighed: whether the collector's geometry and calibration speak.
+            known: calibrations to choose from; the shipped ones where not given.
+        """
+        self.name = name
+        self._describer = describer
+        self._cell = cell
+        self._weighed = weighed
+        self._known = None if known is None else tuple(known)
+
+    def describe(self, image: NDArray[np.float32], noise: float) -> Described:
+        rows, columns = image.shape
+        size = {"width": columns * self._cell, "height": rows * self._cell}
+        source = Map(image=image.copy(), noise=noise, cell=self._cell, fused=(1,), **size)
+        features = self._describer.describe(source)
+        seen = view(features, cell=self._cell)
+        return Described(seen.points, seen.descriptors, seen.vector, Sent(features, seen))
+
+    def match(self, a: Described, b: Described) -> Matches:
+        one, two = a.more, b.more
+        if not isinstance(one, Sent) or not isinstance(two, Sent):
+            raise TypeError("these were described by another method")
+        fitted = calibration.find(one.features, self._known)
+        if fitted is None:
+            return matching.match(a, b, packed_bits=False, apart=0.0, margin=0.0)
+        if self._weighed:
+            weighed = weigh(one.view, two.view, fitted)
+            return Matches(weighed.pairs, weighed.right)
+        found = candidates(one.view, two.view, fitted.whitening)
+        return Matches(found.pairs, found.margin)
+
+
+class PointsOnly:
+    """A detector without descriptors: repeatability is all there is to measure."""
+
+    packed_bits = False
+
+    def __init__(self, name: str, find: Callable[[NDArray[np.float32], float], NDArray[np.float64]]) -> None:
+        """Take a detector. find: of points (n, 2) in cells, strongest first, from an image and its noise."""
+        self.name = name
+        self._find = find
+
+    def describe(self, image: NDArray[np.float32], noise: float) -> Described:
+        points = self._find(image, noise)
+        return Described(points, np.empty((len(points), 0), np.float32), np.empty(0))
+
+    def match(self, a: Described, b: Described) -> Matches:  # noqa: ARG002  # the door's form
+        return Matches(np.empty((0, 2), np.intp), np.empty(0))
+
+
+def detector(expected_false: float = 1.0) -> PointsOnly:
+    """edge/features/corners.py with one false point expected on a map of noise alone."""
+
+    def find(image: NDArray[np.float32], noise: float) -> NDArray[np.float64]:
+        return corners.find(image, noise, expected_false=expected_false).points
+
+    return PointsOnly("corners, points only", find)
