@@ -2,10 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.features.method import Described
+from benchmarks.features.method import Described, Matches
+from benchmarks.features.pair import Pair
 from benchmarks.features.peers import PEERS, matching, peers
 from benchmarks.features.peers.controls import RandomPoints, Thumbnail
+from benchmarks.features.peers.families import Family
+from benchmarks.features.peers.learned import Trunk, decode, learned, read_outputs
 from benchmarks.features.peers.settings import Settings, parse, tuned
+from benchmarks.features.peers.tune import best_threshold, tune
 
 
 def scene(seed: int, shape: tuple[int, int] = (30, 40)) -> np.ndarray:
@@ -115,3 +119,65 @@ def test_settings_come_from_the_nearest_tuned_level():
 def test_settings_with_an_unknown_name_are_refused():
     with pytest.raises(ValueError, match="sharpen"):
         parse({"blur": 1.0, "sharpen": 2.0})
+
+
+def test_networks_without_weights_are_said_to_be_left_out(tmp_path):
+    made, left_out = learned({"xfeat": None, "superpoint": tmp_path / "gone.onnx"})
+    assert made == {}
+    assert left_out == [
+        "xfeat: not run: no weight file was named (--xfeat PATH)",
+        f"superpoint: not run: {tmp_path / 'gone.onnx'} is not a file",
+    ]
+
+
+def test_a_network_of_another_form_is_refused():
+    with pytest.raises(ValueError, match=r"\(1, 3, 4, 5\), not logits of 65 channels"):
+        read_outputs([np.zeros((1, 3, 4, 5))])
+
+
+def test_a_trunk_is_read_where_its_logits_point():
+    logits = np.zeros((65, 3, 4), np.float32)
+    logits[64] = 9
+    logits[8 * 5 + 2, 1, 2] = 20  # row 5 and column 2 of the block in row 1 and column 2
+    descriptors = np.zeros((6, 3, 4), np.float32)
+    descriptors[4] = 2
+    trunk = Trunk(logits, descriptors, np.ones((1, 3, 4), np.float32))
+    points, found = decode(trunk, (24, 30), Settings(most=1), 4)
+    assert points == pytest.approx(np.array([[18, 13]]), abs=0.1)
+    assert found == pytest.approx(np.eye(6)[4:5])
+
+
+class Grid:
+    """Points on a grid; the share of right descriptors is highest at a blur of 1.4, and right ones are surer."""
+
+    name, packed_bits = "grid", False
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def describe(self, image, noise):
+        points = np.stack(np.meshgrid(np.arange(0, 40, 2.0), np.arange(0, 30, 2.0)), -1).reshape(-1, 2)
+        return Described(points, points, np.empty(0))
+
+    def match(self, a, b):
+        count = len(a.points)
+        wrong = np.arange(count) < 40 + 100 * abs(self.settings.blur - 1.4)
+        pairs = np.stack([np.arange(count), np.where(wrong, (np.arange(count) + 7) % count, np.arange(count))], 1)
+        return Matches(pairs, np.where(wrong, 0.1, 0.5))
+
+
+def test_tuning_finds_the_best_blur_and_a_margin_that_keeps_what_is_right():
+    image = scene(7)
+    pairs = [Pair(image, image, 0, 0, np.eye(3), "scene")]
+    family = Family(Settings(blur=0.5), Grid, {"blur": (0.5, 1.0, 1.4, 2.0)})
+    best = tune(family, pairs, family.start, lambda pair, a, b: np.linalg.norm(a - b, axis=1) < 1, rounds=2)
+    assert best.blur == 1.4
+    assert best.margin <= 0.5
+
+
+def test_the_threshold_keeps_the_most_correct_matches_of_which_nine_in_ten_are_right():
+    score = np.linspace(1, 0, 20)
+    right = np.array([1] * 9 + [0, 1, 1, 0, 1] + [0] * 6, bool)
+    assert best_threshold(score, right) == (11, pytest.approx(score[11]))
+    assert best_threshold(score, np.zeros(20, bool)) == (0, np.inf)
+    assert best_threshold(np.full(20, 0.5), right) == (0, np.inf)

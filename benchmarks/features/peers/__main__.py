@@ -1,6 +1,7 @@
 """Tune the peers on photographs that no table shows, and write tuned.json.
 
-    python -m benchmarks.features.peers DATA [--families sift,orb] [--cells 16,8] [--levels 10,20,40,5,0] [--places 9]
+    python -m benchmarks.features.peers DATA [--families sift,orb] [--cells 16,8] [--levels 10,20,40,0,5,2.5]
+        [--places 9] [--held] [--xfeat PATH] [--superpoint PATH]
 
 DATA: the folder that holds `photos`. Every third photograph, by name, is for tuning. Each place gives one pair that
 was seen from a little aside (features: corners ± 6 %, ± 20°, scale 1/1.2 to 1.2, shift ± 8 %), and every third also one
@@ -13,7 +14,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,9 +24,11 @@ from numpy.typing import NDArray
 
 from benchmarks.features.levels import Level
 from benchmarks.features.pair import Pair
-from benchmarks.features.peers.families import FAMILIES
+from benchmarks.features.peers import held
+from benchmarks.features.peers.families import FAMILIES, Family
+from benchmarks.features.peers.learned import NAMES, family
 from benchmarks.features.peers.settings import TABLE, Settings, read, tuned
-from benchmarks.features.peers.tune import Points, tune
+from benchmarks.features.peers.tune import Log, Points, tune
 from benchmarks.features.places import Place
 from benchmarks.features.sources import photographs
 from benchmarks.features.verify import drift, homography
@@ -33,6 +36,7 @@ from benchmarks.features.verify import drift, homography
 SEED = 500
 STILL = 3
 """One place in so many is also seen again from the same position."""
+Fitted = tuple[str, Level, Settings]
 
 
 def pairs_of(places: Sequence[Place], level: Level) -> list[Pair]:
@@ -47,8 +51,8 @@ def verify(pair: Pair, a: Points, b: Points) -> NDArray[np.bool_]:
     return (drift if still else homography)(a, b).kept
 
 
-def write(table: dict[str, object], command: str) -> None:
-    """The table with the command that made its newest rows, in the order of its keys."""
+def write(table: Mapping[str, object], command: str) -> None:
+    """The table with the command that made its newest rows, in the order of its keys, a row to a line."""
     rows = ",\n".join(f"    {json.dumps(key)}: {json.dumps(table[key])}" for key in sorted(table))
     TABLE.write_text(f'{{\n  "command": {json.dumps(command)},\n  "settings": {{\n{rows}\n  }}\n}}\n', encoding="utf-8")
 
@@ -57,31 +61,54 @@ def row(settings: Settings) -> dict[str, object]:
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(settings).items()}
 
 
+def fit(families: Mapping[str, Family], places: Sequence[Place], levels: Sequence[Level], log: Log) -> Iterator[Fitted]:
+    """Tune level by level, each family from its nearest tuned level."""
+    for level in levels:
+        pairs = pairs_of(places, level)
+        for name, one in families.items():
+            table = read()
+            start = tuned(name, level.cell, level.sd, one.start, table)
+            first = not any(key.startswith(f"{name} {level.cell} ") for key in table)
+            best = tune(one, pairs, start, verify, rounds=2 if first else 1, log=log)
+            yield name, level, best
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Tune the peers on photographs that no table shows.")
-    parser.add_argument("data", type=Path, help="folder that holds photos")
-    parser.add_argument("--families", default=",".join(FAMILIES))
-    parser.add_argument("--cells", default="16,8")
-    parser.add_argument("--levels", default="10,20,40,5,0", help="noise of one cell in grey")
-    parser.add_argument("--places", type=int, default=9)
-    parser.add_argument("--verbose", action="store_true")
-    flags = parser.parse_args()
+    flags = parser().parse_args()
     cv2.setNumThreads(1)
+    families = chosen(flags)
+    levels = [Level(int(cell), float(sd)) for cell in flags.cells.split(",") for sd in flags.levels.split(",")]
+    places = list(photographs(flags.data / "photos", flags.places, tuning=not flags.held))
+    if flags.held:
+        for line in held.table(families, places, levels, verify):
+            print(line, flush=True)
+        return
     command = "python -m benchmarks.features.peers " + shlex.join(["DATA", *sys.argv[2:]])
-    places = list(photographs(flags.data / "photos", flags.places, tuning=True))
-    for cell in map(int, flags.cells.split(",")):
-        for sd in map(float, flags.levels.split(",")):
-            pairs = pairs_of(places, Level(cell, sd))
-            for name in flags.families.split(","):
-                begun = time.monotonic()
-                family = FAMILIES[name]
-                table = read()
-                start = tuned(name, cell, sd, family.start, table)
-                first = not any(key.startswith(f"{name} {cell} ") for key in table)
-                log = print if flags.verbose else lambda _: None
-                best = tune(family, pairs, start, verify, rounds=2 if first else 1, log=log)
-                write({**read(), f"{name} {cell} {sd:g}": row(best)}, command)
-                print(f"{name} {cell} {sd:g} {time.monotonic() - begun:.0f} s: {best}", flush=True)
+    begun = time.monotonic()
+    for name, level, best in fit(families, places, levels, print if flags.verbose else lambda _: None):
+        write({**read(), f"{name} {level.cell} {level.sd:g}": row(best)}, command)
+        print(f"{time.monotonic() - begun:.0f} s: {name} {level.name}: {best}", flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    out = argparse.ArgumentParser(description="Tune the peers on photographs that no table shows.")
+    out.add_argument("data", type=Path, help="folder that holds photos")
+    out.add_argument("--families", help=f"with commas, of {', '.join(FAMILIES)}")
+    out.add_argument("--cells", default="16,8")
+    out.add_argument("--levels", default="10,20,40,0,5,2.5", help="noise of one cell in grey")
+    out.add_argument("--places", type=int, default=9)
+    out.add_argument("--held", action="store_true", help="show what the tuned peers do on other photographs")
+    out.add_argument("--verbose", action="store_true")
+    for name in NAMES:
+        out.add_argument(f"--{name}", type=Path, help="ONNX file of its weights")
+    return out
+
+
+def chosen(flags: argparse.Namespace) -> dict[str, Family]:
+    """The families by name; networks where a file was named."""
+    named = {name: getattr(flags, name) for name in NAMES}
+    every = {**FAMILIES, **{name: family(name, path) for name, path in named.items() if path}}
+    return {name: every[name] for name in flags.families.split(",")} if flags.families else every
 
 
 if __name__ == "__main__":
