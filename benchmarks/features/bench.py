@@ -4,7 +4,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -16,7 +16,7 @@ from benchmarks.features.levels import Level
 from benchmarks.features.measure import Make, Outcome, book, look, outcomes, vectors
 from benchmarks.features.method import Method
 from benchmarks.features.places import Place
-from benchmarks.features.score import Row, Tuned, Values, found_again, scores, spread, tune
+from benchmarks.features.score import Row, Tuned, Values, each, found_again, scores, spread, tune
 from benchmarks.features.vectors import Vector, clusters, few_shot, ranks
 
 TUNING_SEED = 1000
@@ -99,10 +99,11 @@ def measure(method: Method, group: Group, level: Level, learned: Learned, seeds:
             found += outcomes(method, group.held, seen, group.views, group.strangers)
         for name, made in vectors(method, seen, learned.centres).items():
             looks.setdefault(name, []).append(made)
-    rows = [
-        _row(group, view, level, method.name, scores(_of(found, view), learned.tuned[view], by_draw=bool(group.draws)))
-        for view in (group.views if any(one.points for one in found) else ())
-    ]
+    rows = []
+    for view in group.views if any(one.points for one in found) else ():
+        seen_in, tuned, by_draw = _of(found, view), learned.tuned[view], bool(group.draws)
+        row = _row(group, view, level, method.name, scores(seen_in, tuned, by_draw=by_draw))
+        rows.append(replace(row, each=each(seen_in, tuned, by_draw=by_draw)))
     for name, per_seed in () if group.draws else looks.items():
         again = {view: found_again([ranks(one, view) for one in per_seed]) for view in group.views}
         rows += [_row(group, view, level, name, values) for view, values in again.items()]

@@ -1,7 +1,7 @@
 """From outcomes to the numbers of a table, with intervals over places."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import SupportsFloat
 
 import numpy as np
@@ -12,12 +12,18 @@ from benchmarks.features.measure import BOUNDS, Outcome
 from benchmarks.features.metrics import Threshold, area, threshold_at
 
 PRECISION = 0.9
+EACH = ("tuned", "verified", "accepted")
+"""Kinds of correct matches that rows keep for each place."""
 Values = Mapping[str, Interval]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the results. cell and sd name the level; tau is 0 unless it is of a residual window."""
+    """One line of the results. cell and sd name the level; tau is 0 unless it is of a residual window.
+
+    each: by place (or draw), in the order of EACH, sums over its pairs: what two methods are compared by on the same
+    places.
+    """
 
     group: str
     view: str
@@ -26,6 +32,7 @@ class Row:
     tau: int
     method: str
     values: Values
+    each: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,25 @@ def scores(found: Iterable[Outcome], tuned: Tuned, *, by_draw: bool = False) -> 
     out["other matches"] = _mean(other, lambda one: len(one.score))
     out["other here"] = _mean([one for one in other if len(one.score)], lambda one: one.here)
     return out
+
+
+def each(found: Iterable[Outcome], tuned: Tuned, *, by_draw: bool = False) -> dict[str, list[float]]:
+    """Correct matches of each place in the order of EACH, summed over its pairs with itself."""
+    out: dict[str, list[float]] = {}
+    for one in found:
+        if not one.other:
+            name = f"{one.place} {one.seed}" if by_draw else one.place
+            kept = (_sure(tuned)(one), one.verified, _accepted(tuned)(one))
+            before = out.get(name, [0.0] * len(EACH))
+            out[name] = [old + float((keep & one.right).sum()) for old, keep in zip(before, kept, strict=True)]
+    return out
+
+
+def gain(ours: Row, other: Row, kind: str) -> Interval:
+    """How many times as many correct matches of a kind, on the places that both rows have; the interval is paired."""
+    index = EACH.index(kind)
+    both = [name for name in ours.each if name in other.each]
+    return ratio((name, ours.each[name][index], other.each[name][index]) for name in both)
 
 
 def found_again(per_seed: Sequence[Mapping[str, int]]) -> Values:

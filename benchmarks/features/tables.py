@@ -7,7 +7,8 @@ from typing import TypeVar
 from benchmarks.features.intervals import Interval
 from benchmarks.features.levels import PROFILES, Level
 from benchmarks.features.methods import CONTROLS
-from benchmarks.features.score import Row
+from benchmarks.features.peers import PEERS
+from benchmarks.features.score import EACH, Row, gain
 
 Item = TypeVar("Item")
 VIEWS = {
@@ -29,7 +30,7 @@ def pages(rows: Sequence[Row]) -> str:
     for group, view in _unique((row.group, row.view) for row in rows):
         here = [row for row in rows if (row.group, row.view) == (group, view)]
         parts.append(f"## {group}: {VIEWS.get(view, view)}")
-        parts += [make(here) for make in (_overview, _details, _recall, _clusters)]
+        parts += [make(here) for make in (_overview, _gains, _details, _recall, _clusters)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -40,6 +41,37 @@ def _overview(rows: Sequence[Row]) -> str:
         return ""
     text = "Correct matches per pair after the common verification / their precision. `sd 0` is the upper bound."
     return f"{text}\n\n{_side_by_side(with_points, _verified)}"
+
+
+def _gains(rows: Sequence[Row]) -> str:
+    """Each of our own methods against the peer that has most correct matches of the kind, level by level."""
+    have = [row for row in rows if row.each]
+    own = [row for row in have if row.method not in PEERS and row.method not in CONTROLS and _finds(row)]
+    lines = []
+    for row in own:
+        peers = [one for one in have if one.method in PEERS and level_of(one) == level_of(row)]
+        if peers:
+            cells = [_against(row, peers, kind) for kind in EACH]
+            lines.append(f"| {row.method} | {level_of(row).name} | {' | '.join(cells)} |")
+    if not lines:
+        return ""
+    head = f"| method | level | {' | '.join(EACH)} |\n|---|---|{'---|' * len(EACH)}"
+    text = "Correct matches as a multiple of those of the best peer for that kind and level, paired by place."
+    return "\n".join([text, "", head, *lines])
+
+
+def _finds(row: Row) -> bool:
+    return row.values["matches"].value > 0
+
+
+def _against(row: Row, peers: Sequence[Row], kind: str) -> str:
+    def correct(one: Row) -> float:
+        return one.values[f"{kind} correct"].value
+
+    best = max(peers, key=correct)
+    times = _bounded(gain(row, best, kind)) if correct(best) > 0 else "no peer has any"
+    precision = [_number(one.values[f"{kind} precision"]) for one in (row, best)]
+    return f"{times} ({best.method}; precision {precision[0]} against {precision[1]})"
 
 
 def _verified(row: Row) -> str:

@@ -17,7 +17,7 @@ from benchmarks.features.methods import line_up
 from benchmarks.features.ours import Ours, detector
 from benchmarks.features.places import in_cells, project, random_homography, sums_of
 from benchmarks.features.rooms import furnish, light, look, shade
-from benchmarks.features.score import Row, scores, tune
+from benchmarks.features.score import EACH, Row, gain, scores, tune
 from benchmarks.features.sources import clip, counts_of, covering, drawn
 from edge.features.classical import Classical
 from edge.features.map import laplace_sd
@@ -415,3 +415,18 @@ def test_a_detector_alone_is_measured_by_its_points():
     described = method.describe(next(drawn(1, tuning=False)).map("first", Level(16, 5), 0).image, 5.0)
     assert len(described.points) > 10
     assert not len(method.match(described, described).pairs)
+
+
+def test_a_gain_is_paired_by_place():
+    rows = [
+        Row("drawn", "still", 16, 10, 0, name, {}, {f"place {i}": [0.0, times * (i + 1.0), 0.0] for i in range(9)})
+        for name, times in (("one", 3.0), ("two", 2.0))
+    ]
+    assert gain(*rows, "verified") == Interval(1.5, 1.5, 1.5, 9)
+
+
+def test_what_a_row_keeps_of_each_place_adds_up_to_its_means(small_rows):
+    (row,) = [r for r in small_rows if (r.method, r.sd, r.view) == ("sift-dctwiener", 30, "still") and r.each]
+    for index, kind in enumerate(EACH):
+        total = sum(one[index] for one in row.each.values())
+        assert total / len(row.each) == pytest.approx(row.values[f"{kind} correct"].value)
