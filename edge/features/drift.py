@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edge.features.tails import log_chance
@@ -18,6 +19,9 @@ Grid = NDArray[np.float64]
 
 FURTHEST = 3
 """Whole cells of shift that are looked for to each side."""
+_REACH = range(-FURTHEST, FURTHEST + 1)
+MOVES = [(x, y) for y in _REACH for x in _REACH]
+"""To the right and down. That by nothing never has a score."""
 HEADINGS = 8
 """Headings of a shift below one cell, over half a turn: the next of them is never further than 11.25 degrees."""
 TILES, SPARED = 4, 3
@@ -45,7 +49,7 @@ def light_fit(difference: Grid, pattern: Grid, weights: Grid) -> NDArray[np.floa
     return np.array([mean - slope * middle, slope])
 
 
-def robust_light_fit(difference: Grid, pattern: Grid, variance: Grid, rounds: int = 5) -> NDArray[np.float64]:
+def robust_light_fit(difference: Grid, pattern: Grid, variance: Grid, rounds: int = 3) -> NDArray[np.float64]:
     """The same where a part of the cells may have changed in any way: Huber's weights, beyond 2 standard deviations.
 
     variance: of the difference; infinite where there is none.
@@ -61,22 +65,7 @@ def robust_light_fit(difference: Grid, pattern: Grid, variance: Grid, rounds: in
     return fitted
 
 
-def light_differs(difference: Grid, pattern: Grid, variance: Grid, parts: float, chance: float) -> bool:
-    """Whether offset or gain are beyond what noise alone gives with `chance` at most.
-
-    Two statistics, each to both sides: the sum of D, and its sum along the pattern less the pattern's mean.
-    """
-    weights = 1 / variance
-    total = float(weights.sum())
-    middle = float((weights * pattern).sum()) / total if total else 0.0
-    predictions = np.stack([np.ones_like(pattern), pattern - middle]).reshape(2, -1)
-    return (
-        _most(np.concatenate([predictions, -predictions]), difference, variance, parts, math.log(chance / 4))
-        is not None
-    )
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shift:
     """How far B's picture has moved against A's, in cells, x right and y down, and its turn in radians, clockwise.
 
@@ -92,32 +81,115 @@ class Shift:
         return math.hypot(self.x, self.y) + abs(self.turn) * math.hypot(rows, columns) / 2
 
 
-def find_shift(difference: Grid, pattern: Grid, variance: Grid, parts: float, chance: float) -> Shift | None:
-    """The shift between two maps, or None where noise alone would give such statistics with `chance` or more.
+class Difference:
+    """B - A with the variance of its noise, to be set against predictions: all of them cell by cell, flat.
 
     Args:
-        difference: B - A, less what light explains.
-        pattern: the denoised mean of both, (rows, columns).
-        variance: of the difference; infinite where a cell is not to count.
+        difference: (rows, columns) grey.
+        variance: infinite where a cell is not to count.
         parts: how many Laplace noises the noise of each cell is made of, as in `tails`.
-        chance: of any shift at all by noise alone.
+        pattern: the denoised mean of both maps, which another light changes in proportion.
     """
-    slopes = _slopes(pattern)
-    fine, coarse = _headings(slopes), _moves(pattern)
-    offsets = [(dx, dy) for dy in _reach() for dx in _reach() if dx or dy]
-    sides = np.concatenate([fine, -fine, coarse])
-    each = math.log(chance / len(sides))
-    predictions = _beside_light(sides, pattern, variance)
-    found = _most(predictions, difference, variance, parts, each)
-    if found is None or not _widespread(predictions[found], difference, variance, parts):
-        return None
-    if found >= 2 * len(fine):
-        dx, dy = offsets[found - 2 * len(fine)]
-        if abs(dx) > 1 or abs(dy) > 1:
-            return Shift(float(dx), float(dy), 0.0)
-    basis = _beside_light(slopes, pattern, variance) / np.sqrt(variance).ravel()
-    solved = np.linalg.lstsq(basis.T, (_finite(difference, variance) / np.sqrt(variance)).ravel(), rcond=1e-6)[0]
-    return Shift(float(solved[0]), float(solved[1]), float(solved[2]))
+
+    def __init__(self, difference: Grid, variance: Grid, parts: float, pattern: Grid) -> None:
+        self._rows, self._columns = difference.shape
+        self._parts = parts
+        self._weights = (1 / variance).ravel()
+        self._values = np.where(np.isfinite(variance), difference, 0.0).ravel()
+        self._total = float(self._weights.sum())
+        self._pattern = pattern
+        flat = pattern.ravel()
+        tone = flat - float(self._weights @ flat) / max(self._total, 1e-300)
+        power = float(self._weights @ tone**2)
+        self._tone = tone if power > FLAT * self._total else np.zeros_like(tone)
+        self._light_power = max(power, 1e-300)
+
+    def light_differs(self, chance: float) -> bool:
+        """Whether offset or gain are beyond what noise alone gives with `chance` at most.
+
+        Two statistics, each to both sides: the sum of D, and its sum along the pattern less the pattern's mean.
+        """
+        for prediction in (np.ones_like(self._tone), self._tone):
+            power = float(self._weights @ prediction**2)
+            score = float(self._weights @ (prediction * self._values)) / math.sqrt(max(power, 1e-300))
+            if self._is_rare(abs(score), prediction, math.log(chance / 4)):
+                return True
+        return False
+
+    def shift(self, chance: float, *, far: bool) -> Shift | None:
+        """The shift between the maps, or None where noise alone gives such statistics with `chance` or more.
+
+        far: whether moves by whole cells are looked for even where nothing speaks for a smaller one.
+        """
+        slopes = _slopes(self._pattern)
+        fine = _headings(slopes)
+        each = math.log(chance / (2 * len(fine) + len(MOVES)))
+        scores = self._scores(fine)
+        best = int(np.argmax(np.abs(scores)))
+        near = self._sure(float(scores[best]), fine[best], each)
+        if not (near or far):
+            return None
+        coarse = _moves(self._pattern)
+        whole = self._scores(coarse)
+        furthest = int(np.argmax(whole))
+        if whole[furthest] > abs(scores[best]) and self._sure(float(whole[furthest]), coarse[furthest], each):
+            x, y = MOVES[furthest]
+            if max(abs(x), abs(y)) > 1:
+                return Shift(float(x), float(y), 0.0)
+            near = True
+        return self._solve(slopes) if near else None
+
+    def _scores(self, predictions: Grid) -> NDArray[np.float64]:
+        """Of each prediction less what light explains of it, in standard deviations."""
+        weights, total, tone, light = self._weights, max(self._total, 1e-300), self._tone, self._light_power
+        sides = np.stack([weights, weights * tone, weights * self._values], axis=1)
+        flat, toned, along = (predictions @ sides).T
+        power = predictions**2 @ weights
+        left = power - flat**2 / total - toned**2 / light
+        along = along - flat * float(sides[:, 2].sum()) / total - toned * float(sides[:, 1] @ self._values) / light
+        scores: NDArray[np.float64] = along / np.sqrt(np.maximum(left, 1e-300))
+        scores[left <= FLAT * (power + total)] = 0.0
+        return scores
+
+    def _sure(self, score: float, prediction: Grid, log_chance_of_one: float) -> bool:
+        """Whether a score is rare, and stays so without the parts of the picture that it is mostly of."""
+        if not _may_be(abs(score), log_chance_of_one):
+            return False
+        alone = self._beside_light(math.copysign(1.0, score) * prediction)
+        return self._is_rare(abs(score), alone, log_chance_of_one) and self._is_widespread(alone)
+
+    def _is_rare(self, score: float, prediction: Grid, log_chance_of_one: float) -> bool:
+        if not _may_be(score, log_chance_of_one):
+            return False
+        deviations = prediction * np.sqrt(self._weights)
+        total = score * math.sqrt(float(deviations @ deviations))
+        return log_chance(total, deviations, self._parts) <= log_chance_of_one
+
+    def _is_widespread(self, prediction: Grid) -> bool:
+        down, right = (np.arange(n) * TILES // n for n in (self._rows, self._columns))
+        tiles = (TILES * down[:, None] + right).ravel()
+        spoken = prediction * self._weights * self._values
+        by_tile = np.bincount(tiles, spoken, TILES**2)
+        left = ~np.isin(tiles, np.argsort(-by_tile, kind="stable")[:SPARED])
+        deviations = prediction[left] * np.sqrt(self._weights[left])
+        return log_chance(float(spoken[left].sum()), deviations, self._parts) <= WITHOUT
+
+    def _beside_light(self, prediction: Grid) -> Grid:
+        """The part of a prediction that no offset and no gain explains, in the metric of the noise."""
+        left = prediction - float(self._weights @ prediction) / max(self._total, 1e-300)
+        return left - float(self._weights @ (left * self._tone)) / self._light_power * self._tone
+
+    def _solve(self, slopes: Grid) -> Shift:
+        """Least squares for a small move and turn."""
+        roots = np.sqrt(self._weights)
+        basis = np.stack([self._beside_light(slope) * roots for slope in slopes], axis=1)
+        solved = np.linalg.lstsq(basis, self._values * roots, rcond=1e-6)[0]
+        return Shift(float(solved[0]), float(solved[1]), float(solved[2]))
+
+
+def _may_be(score: float, log_chance_of_one: float) -> bool:
+    """Laplace noise has heavier tails than Gaussian noise, so this bound spares most of the work."""
+    return -(score**2) / 2 <= log_chance_of_one
 
 
 def _slopes(pattern: Grid) -> Grid:
@@ -135,64 +207,8 @@ def _headings(slopes: Grid) -> Grid:
     return np.concatenate([moves, slopes[2:]])
 
 
-def _reach() -> range:
-    return range(-FURTHEST, FURTHEST + 1)
-
-
 def _moves(pattern: Grid) -> Grid:
-    """What each whole move to within FURTHEST adds; nothing where it would come from beyond the edge."""
-    rows, columns = pattern.shape
-    padded = np.pad(pattern, FURTHEST, constant_values=np.nan)
-    moved = [
-        padded[FURTHEST - dy : FURTHEST - dy + rows, FURTHEST - dx : FURTHEST - dx + columns] - pattern
-        for dy in _reach()
-        for dx in _reach()
-        if dx or dy
-    ]
-    return np.nan_to_num(np.stack(moved).reshape(len(moved), -1))
-
-
-def _beside_light(predictions: Grid, pattern: Grid, variance: Grid) -> Grid:
-    """The part of predictions that no offset and no gain explains, in the metric of the noise."""
-    weights = (1 / variance).ravel()
-    total = float(weights.sum())
-    if not total:
-        return np.zeros_like(predictions)
-    tone = pattern.ravel() - float(weights @ pattern.ravel()) / total
-    left = predictions - (predictions @ weights / total)[:, None]
-    power = float(weights @ tone**2)
-    if power > FLAT * total:
-        left -= np.outer(left @ (weights * tone) / power, tone)
-    return left
-
-
-def _most(predictions: Grid, difference: Grid, variance: Grid, parts: float, log_chance_of_one: float) -> int | None:
-    """Which prediction has the surest score, if any is surer than this chance."""
-    weights = (1 / variance).ravel()
-    values = _finite(difference, variance).ravel()
-    power = predictions**2 @ weights
-    scores = predictions @ (weights * values) / np.sqrt(np.maximum(power, 1e-300))
-    scores[power <= FLAT * float(weights.sum())] = 0.0
-    best = int(np.argmax(scores))
-    # Laplace noise has heavier tails than Gaussian noise, so this cheap bound spares most of the work.
-    if -(scores[best] ** 2) / 2 > log_chance_of_one:
-        return None
-    deviations = predictions[best] * np.sqrt(weights)
-    total = float(scores[best]) * math.sqrt(float(deviations @ deviations))
-    return best if log_chance(total, deviations, parts) <= log_chance_of_one else None
-
-
-def _widespread(prediction: Grid, difference: Grid, variance: Grid, parts: float) -> bool:
-    """Whether a score stays sure without the parts of the picture that it is mostly of."""
-    rows, columns = difference.shape
-    down, right = (np.arange(n) * TILES // n for n in (rows, columns))
-    tiles = (TILES * down[:, None] + right).ravel()
-    weights = (1 / variance).ravel()
-    spoken = prediction * weights * _finite(difference, variance).ravel()
-    by_tile = np.bincount(tiles, spoken, TILES**2)
-    left = ~np.isin(tiles, np.argsort(-by_tile, kind="stable")[:SPARED])
-    return log_chance(float(spoken[left].sum()), prediction[left] * np.sqrt(weights[left]), parts) <= WITHOUT
-
-
-def _finite(difference: Grid, variance: Grid) -> Grid:
-    return np.where(np.isfinite(variance), difference, 0.0)
+    """What each of MOVES adds: (49, cells). Beyond the edge the picture is as at the edge."""
+    padded = np.pad(pattern, FURTHEST, mode="edge")
+    added: Grid = sliding_window_view(padded, pattern.shape)[::-1, ::-1] - pattern
+    return added.reshape(len(MOVES), -1)

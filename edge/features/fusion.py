@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge.features.change import changed_cells
 from edge.features.denoise import wiener
-from edge.features.drift import Light, Shift, find_shift, light_differs, robust_light_fit
+from edge.features.drift import Difference, Light, Shift, robust_light_fit
 
 FALSE_ALARMS = 1e-3
 """How often a new map of a place that has not changed is told from those before it, at most."""
@@ -109,14 +109,15 @@ def mean_of(layers: Sequence[Layer], standing: int = LIVE) -> Mean:
     """The inverse-variance mean of the cells that are live, or shelved."""
     if len(layers) == 1 and standing == LIVE and not layers[0].standing.any():
         return Mean(layers[0].grey, layers[0].variance, layers[0].variance)
-    weights = [(layer.standing == standing) / layer.variance for layer in layers]
-    total = np.sum(weights, axis=0)
+    total, grey, heaviest = (np.zeros(layers[0].grey.shape) for _ in range(3))
+    for layer in layers:
+        weight = (layer.standing == standing) / layer.variance
+        total += weight
+        grey += weight * layer.grey
+        np.maximum(heaviest, weight, out=heaviest)
     known = total > 0
     safe = np.where(known, total, 1.0)
-    grey = np.sum([w * layer.grey for w, layer in zip(weights, layers, strict=True)], axis=0) / safe
-    variance = np.where(known, 1 / safe, np.inf)
-    largest = np.where(known, np.max(weights, axis=0) / safe**2, np.inf)
-    return Mean(grey, variance, largest)
+    return Mean(grey / safe, np.where(known, 1 / safe, np.inf), np.where(known, heaviest / safe**2, np.inf))
 
 
 class Fusion:
@@ -155,7 +156,7 @@ class Fusion:
         for newest in splits:
             older, newer = layers[:-newest], layers[-newest:]
             chance = FALSE_ALARMS / len(splits)
-            found = compare(mean_of(older), mean_of(newer), chance)
+            found = compare(mean_of(older), mean_of(newer), chance, far=newest == 1)
             if not found.agrees:
                 layers, told = newer, found
                 break
@@ -188,12 +189,12 @@ def _adapted(older: Sequence[Layer], newer: Sequence[Layer], found: Found, chanc
     return [layer for layer in kept if (layer.standing != DROPPED).any()]
 
 
-def compare(older: Mean, newer: Mean, chance: float) -> Found:
+def compare(older: Mean, newer: Mean, chance: float, *, far: bool = True) -> Found:
     """Set newer maps against older ones of the same grid.
 
     Maps of one place in one light are told apart with `chance` at most: half of it for changes in part, a quarter each
     for a move of the camera and for light. What has changed in part is found first, beside an estimate of light that
-    such changes move little; the rest decides about move and light.
+    such changes move little; the rest decides about move and light. far: as in `Difference.shift`.
     """
     variance = older.variance + newer.variance
     known = np.isfinite(variance)
@@ -205,15 +206,17 @@ def compare(older: Mean, newer: Mean, chance: float) -> Found:
     for _ in range(2):
         offset, slope = robust_light_fit(difference, pattern, counted)
         changed = _changed(older, newer, offset + slope * pattern, chance / 2)
+        if not changed.any():
+            break
         counted = np.where(changed, np.inf, variance)
         if np.count_nonzero(changed) > CHANGED * np.count_nonzero(known):
             return Found("other", changed=changed)
-    parts = _parts(older, newer)
-    shift = find_shift(difference, pattern, counted, parts, chance / 4)
+    told = Difference(difference, counted, _parts(older, newer), pattern)
+    shift = told.shift(chance / 4, far=far)
     if shift is not None and shift.furthest(*pattern.shape) > TOLERATED:
         return Found("drift", shift=shift)
     light = None
-    if light_differs(difference, pattern, counted, parts, chance / 4):
+    if told.light_differs(chance / 4):
         light = light_between(older, newer, counted)
         if not 1 / GAIN <= light.gain <= GAIN:
             return Found("other", light=light)
