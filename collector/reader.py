@@ -9,6 +9,7 @@ from typing import Self
 
 import cbor2
 
+from collector.errors import Reason, StoreCorrupt
 from collector.schema import connect_to_read, trouble
 from wire.codec import decode
 from wire.errors import WireError, WireReason
@@ -140,9 +141,18 @@ class Reader:
         return rows[0] if rows else None
 
     def observation(self, number: int) -> Observation | None:
-        """The observation in this row of the store, decoded. Its signature was verified when it came in."""
+        """The observation in this row of the store, decoded. Its signature was verified when it came in.
+
+        Raises:
+            StoreCorrupt: STORE_OTHER, where it has a form that this program does not read.
+        """
         rows = self._query("SELECT envelope FROM observation WHERE id=?", number)
-        return unwrap(rows[0]["envelope"]) if rows else None
+        try:
+            return unwrap(rows[0]["envelope"]) if rows else None
+        except WireError as error:
+            detail = f"{self._path}: the observation of row {number} has another form: {error.detail}"
+            remedy = "name one that a newer device has sent, or read this one with the program that stored it"
+            raise StoreCorrupt(Reason.STORE_OTHER, detail, remedy) from None
 
     def letters(self, device: str | None = None, limit: int = 20) -> list[Letter]:
         """The newest dead letters, of one device or of all."""

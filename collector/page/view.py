@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from collector.compare import LEANING, Comparison, compare_observations, lean
+from collector.errors import StoreCorrupt
 from collector.reader import Reader, Row
 from wire import features as wire_features
 from wire.schema import LARGEST, Features, Observation
@@ -103,12 +104,14 @@ class Viewer:
         return [level for level in found if level]
 
     def _level(self, reader: Reader, device: str, name: str) -> Level | None:
+        """A level by its newest observation that can be read; those in another form are listed, not drawn."""
         history = reader.latest(device, name, HISTORY)
-        observation = self._observation(reader, history[0]) if history else None
+        drawn = [row for row in history if self._observation(reader, row)]
+        observation = self._observation(reader, drawn[0]) if drawn else None
         if observation is None:
             return None
-        pair = self._pair(reader, self._older(reader, history, observation), history[0]) if len(history) > 1 else None
-        return Level(name, history[0], observation, stars_of(observation), bars_of(observation.features), pair, history)
+        pair = self._pair(reader, self._older(reader, drawn, observation), drawn[0]) if len(drawn) > 1 else None
+        return Level(name, drawn[0], observation, stars_of(observation), bars_of(observation.features), pair, history)
 
     def _older(self, reader: Reader, history: list[Row], newest: Observation) -> Row:
         """The newest earlier window whose noise is its own: no release in common, and no residual neighbour.
@@ -148,8 +151,11 @@ class Viewer:
 
     def _observation(self, reader: Reader, row: Row) -> Observation | None:
         found = self._observations.get(row.id)
-        if found is None and (found := reader.observation(row.id)) is not None:
-            _keep(self._observations, row.id, found)
+        try:
+            if found is None and (found := reader.observation(row.id)) is not None:
+                _keep(self._observations, row.id, found)
+        except StoreCorrupt:
+            return None
         return found
 
 

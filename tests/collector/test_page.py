@@ -11,8 +11,11 @@ from factories import altered, make_observation, make_statement
 
 from collector.errors import Unavailable
 from collector.page import PageServer, Panel, make_app
+from wire.codec import encode
+from wire.cose import sign
 from wire.exit import Exit
 from wire.schema import State
+from wire.topics import Topics
 
 EPOCH = bytes(range(16))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -119,6 +122,32 @@ def test_a_window_is_compared_with_the_newest_one_that_shares_no_release(filled,
         filled.add(*make_observation("cam-1", position, EPOCH, key, fused=fused))
     filled.commit()
     assert "between the windows at positions 2 and 7" in get(page, "/device/cam-1")[1]
+
+
+def test_stored_messages_of_another_form_are_passed_over_and_the_others_shown(filled, page, key):
+    observation, envelope = make_observation("cam-1", 6, EPOCH, key)
+    filled.add(observation, envelope.replace(b"keypoints", b"keyspots!"))
+    filled.add(*make_observation("cam-1", 7, EPOCH, key))
+    filled.commit()
+    answer, body = get(page, "/device/cam-1")
+    assert answer.status == 200
+    assert "between the windows at positions 5 and 7" in body
+    newest, envelope = make_observation("cam-1", 8, EPOCH, key)
+    filled.add(newest, envelope.replace(b"keypoints", b"keyspots!"))
+    filled.commit()
+    answer, body = get(page, "/device/cam-1")
+    assert answer.status == 200
+    assert 'data-position="7"' in body
+
+
+def test_the_page_names_the_method_and_the_network_that_described_a_place(filled, page, key):
+    observation, _ = make_observation("cam-1", 9, EPOCH, key)
+    features = altered(observation.features, method="speckled-<1>", model=bytes.fromhex("c0ffee") + bytes(29))
+    observation = altered(observation, features=features)
+    filled.add(observation, sign(encode(observation), key, Topics("speckled", "cam-1").observation))
+    filled.commit()
+    text = " ".join(get(page, "/device/cam-1")[1].split())
+    assert "described by speckled-&lt;1&gt;, network <code>c0ffee0000000000</code>" in text
 
 
 def test_the_stream_tells_of_a_change_within_seconds(page, filled, key):

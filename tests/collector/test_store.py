@@ -222,6 +222,14 @@ def test_an_observation_comes_back_as_it_went_in(store, key, tmp_path):
     assert (again.features.keypoints == observation.features.keypoints).all()
 
 
+def test_an_observation_in_another_form_is_named_by_its_row_and_never_read_as_something_else(store, key, tmp_path):
+    observation, envelope = make_observation("cam-1", 1, EPOCH, key)
+    store.add(observation, envelope.replace(b"keypoints", b"keyspots!"))
+    store.commit()
+    with Reader(tmp_path / "collector.db") as reader, pytest.raises(StoreCorrupt, match="row 1 has another form"):
+        reader.observation(1)
+
+
 def test_a_dead_letter_keeps_no_more_of_a_topic_than_a_device_could_have(store, tmp_path):
     for number in range(2):
         store.add_dead_letter("a" * 60_000 + str(number), "", b"rubbish", reason="topic", detail="no device's")

@@ -9,7 +9,7 @@ from edge.features.describe import describe
 from edge.features.keypoints import carries_keypoints, detect
 from edge.features.map import Map
 from edge.features.vector import grid_vector, zigzag
-from wire.features import cells, strengths, unit_vector
+from wire.features import cells, quantise_vector, strengths, unit_vector
 
 
 def scene(rows=27, columns=48, seed=1, spread=50.0):
@@ -134,6 +134,13 @@ def test_what_is_published_lies_within_half_a_step_of_what_was_found():
     step = np.array([source.width, source.height]) / 256 / source.cell
     exact = (found[:, :2] + 0.5) / source.cell - 0.5
     assert (np.abs(cells(describe(source), source.cell) - exact) <= step / 2 + 1e-5).all()
+
+
+def test_rounding_for_the_wire_moves_a_cosine_by_less_than_a_hundredth():
+    vectors = [grid_vector(wiener(noisy(scene(seed=place), 10, place), 10.0)) for place in range(12)]
+    rounded = [quantise_vector(vector).astype(float) for vector in vectors]
+    unit = np.array([each / np.linalg.norm(each) for each in rounded])
+    assert np.abs(unit @ unit.T - np.array(vectors, float) @ np.array(vectors, float).T).max() < 0.01
 
 
 def test_a_map_without_noise_has_keypoints_of_the_largest_strength():
