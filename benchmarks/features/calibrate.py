@@ -15,7 +15,7 @@ from benchmarks.features.sightings import Sighting
 from collector.match.calibration import Calibration, Judge, Whitening, sigmoid
 from collector.match.geometry import project
 from collector.match.view import Floats, View, view
-from collector.match.weigh import Evidence, broadcast, hear
+from collector.match.weigh import Evidence, hear, with_place
 
 RIGHT = 1.0
 """Cells within which a match is right, as in the benchmark's tables."""
@@ -33,7 +33,11 @@ RIDGE = 1e-3
 
 DESCRIPTOR = ("likelihood", "margin", "strength", "count", "noise")
 PLACE = ("still", "moved", "support", "count", "haze", "cosine", "vectors", "hazy_cosine", "mute")
-MATCH = (*DESCRIPTOR, "agreed", "off", "support", "evidence", "place")
+MATCH = (
+    *DESCRIPTOR,
+    *("within_1", "within_2", "within_3", "within_2_cells", "supported", "support", "evidence", "lost"),
+    *("agreed", "place", "here"),
+)
 
 Bools = NDArray[np.bool_]
 
@@ -90,7 +94,7 @@ def calibrate(tuning: Sequence[Sighting], *, chance: int, fitted: str) -> Calibr
 def match_features(heard: Heard, calibration: Calibration) -> dict[str, Floats]:
     """What the match judge hears, with the verdict on the place."""
     same = float(calibration.place.probability(heard.evidence.place)[0])
-    return {**heard.evidence.match, **broadcast(same, heard.evidence)}
+    return with_place(same, heard.evidence)
 
 
 def views(one: Sighting) -> tuple[View, View]:

@@ -63,7 +63,7 @@ def weigh(
     evidence = hear(a, b, calibration, fixed_camera=fixed_camera)
     silent = says_nothing(a, calibration) or says_nothing(b, calibration)
     same = expected if silent else _with_prior(_same(evidence, calibration), calibration.prior, expected)
-    right = calibration.match.probability({**evidence.match, **broadcast(same, evidence)})
+    right = calibration.match.probability(with_place(same, evidence))
     return Weighed(
         pairs=evidence.candidates.pairs,
         right=right,
@@ -98,7 +98,7 @@ def hear(
         geometry=geometry,
         residual=np.sqrt(squares),
         place=_place_features(a, b, geometry, agreed),
-        match={**alone, **_match_features(geometry, agreed, squares / variance)},
+        match={**alone, **_match_features(geometry, agreed, np.sqrt(squares), np.sqrt(variance))},
     )
 
 
@@ -115,13 +115,20 @@ def _descriptor_features(a: View, b: View, found: Candidates) -> dict[str, Float
     }
 
 
-def _match_features(geometry: Geometry, agreed: Floats, off: Floats) -> dict[str, Floats]:
-    others = agreed.sum() - agreed
+def _match_features(geometry: Geometry, agreed: Floats, residual: Floats, spread: Floats) -> dict[str, Floats]:
+    """Residuals count as far as they are small: by how much they stay below 1, 2 and 3 spreads, and below two cells."""
+    off = residual / spread
+    support = np.log1p(agreed.sum() - agreed)
     return {
-        "agreed": _log_odds(agreed),
-        "off": np.minimum(np.sqrt(off), 10.0),
-        "support": np.log1p(others),
+        "agreed": agreed,
+        "within_1": np.maximum(1 - off, 0),
+        "within_2": np.maximum(2 - off, 0),
+        "within_3": np.maximum(3 - off, 0),
+        "within_2_cells": np.maximum(2 - residual, 0),
+        "supported": np.maximum(3 - off, 0) * support,
+        "support": support,
         "evidence": np.full(len(agreed), _root(geometry.evidence)),
+        "lost": np.full(len(agreed), float(geometry.kind == "none")),
     }
 
 
@@ -165,9 +172,10 @@ def _same(evidence: Evidence, calibration: Calibration) -> float:
     return float(calibration.place.probability(evidence.place)[0])
 
 
-def broadcast(same: float, evidence: Evidence) -> dict[str, Floats]:
-    """The verdict on the place is heard on every match: between different places none is right."""
-    return {"place": np.full(len(evidence.candidates.pairs), float(_log_odds(np.array(same))))}
+def with_place(same: float, evidence: Evidence) -> dict[str, Floats]:
+    """What the match judge hears, with the verdict on the place: between different places no match is right."""
+    odds = np.full(len(evidence.candidates.pairs), float(_log_odds(np.array(same))))
+    return {**evidence.match, "place": odds, "here": same * evidence.match["within_3"]}
 
 
 def _with_prior(probability: float, fitted: float, expected: float) -> float:

@@ -26,7 +26,7 @@ CALIBRATION = Calibration(
     chance=3,
     whitening=WHITENING,
     descriptor=Judge(bias=-4.0, weights={"likelihood": 0.5, "margin": 0.2}),
-    match=Judge(bias=0.0, weights={"agreed": 1.0, "place": 0.2}),
+    match=Judge(bias=-7.0, weights={"agreed": 10.0, "place": 0.2}),
     place=Judge(bias=-4.0, weights={"still": 1.0, "moved": 1.0, "cosine": 4.0}),
 )
 BOTH = (CALIBRATION,)
