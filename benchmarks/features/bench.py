@@ -93,7 +93,8 @@ def measure(method: Method, group: Group, level: Level, learned: Learned, seeds:
     """All rows of one method at one level in one group."""
     found: list[Outcome] = []
     looks: dict[str, list[dict[tuple[str, str], Vector]]] = {}
-    for seed in range(group.draws or seeds):
+    # Without noise, one draw is as good as many.
+    for seed in range((group.draws or seeds) if level.sd else 1):
         seen = look(method, group.held, level, seed, group.views)
         if level.local:
             found += outcomes(method, group.held, seen, group.views, group.strangers)

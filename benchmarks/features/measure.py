@@ -72,19 +72,21 @@ def look(method: Method, places: Sequence[Place], level: Level, seed: int, views
 def outcomes(
     method: Method, places: Sequence[Place], seen: Seen, views: Sequence[str], strangers: int = 0
 ) -> Iterator[Outcome]:
-    """Each place with itself in every view, and with the next place of the same grid as if that were the same view.
+    """Each place with itself in every view, and with another of the same grid, by the seed, as if it were the same.
 
     strangers: how many of the places, the last ones, are there to be another place only.
     """
     for index, place in enumerate(places[: len(places) - strangers]):
         a, shape = seen.described[place.name, "first"], seen.shapes[place.name]
+        turn = [*places[index + 1 :], *places[:index]]
+        alike = [one for one in turn if seen.shapes[one.name] == shape]
         for view in views:
             names = (place.name, view, seen.seed)
             yield outcome(
                 method, Both(a, seen.described[place.name, view], place.truth(view, seen.level.cell), shape), names
             )
-            turn = [*places[index + 1 :], *places[:index]]
-            if stranger := next((one for one in turn if seen.shapes[one.name] == shape), None):
+            if alike:
+                stranger = alike[seen.seed % len(alike)]
                 both = Both(a, seen.described[stranger.name, view], np.eye(3), shape)
                 yield outcome(method, both, names, other=True)
 
