@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from benchmarks.features.method import Described, Matches, Method
@@ -22,6 +21,7 @@ from benchmarks.features.peers.families import SHARED, Family
 from benchmarks.features.peers.maxima import maxima
 from benchmarks.features.peers.prepare import enlarge, smooth, thinned
 from benchmarks.features.peers.settings import Settings, Value, read, tuned
+from models.runtime import import_runtime
 
 BLOCK = 8
 NAMES = ("xfeat", "superpoint")
@@ -43,7 +43,7 @@ class Trunk(NamedTuple):
 class LearnedPeer:
     """A network's own points and descriptors on the map made smooth and large."""
 
-    def __init__(self, name: str, session: onnxruntime.InferenceSession, settings: Settings) -> None:
+    def __init__(self, name: str, session: Any, settings: Settings) -> None:
         """session: of the weight file."""
         self.name = name
         self.packed_bits = False
@@ -63,7 +63,7 @@ class LearnedPeer:
         return matching.match(a, b, packed_bits=False, apart=self.settings.apart, margin=self.settings.margin)
 
 
-def run(session: onnxruntime.InferenceSession, pixels: NDArray[np.uint8]) -> Trunk:
+def run(session: Any, pixels: NDArray[np.uint8]) -> Trunk:
     """The trunk on an image whose right and lower borders are reflected up to what the network takes."""
     given = session.get_inputs()[0]
     rows, columns = (
@@ -108,6 +108,7 @@ def decode(
 
 def family(name: str, path: Path) -> Family:
     """A family for `tune`, of the weights in this file."""
+    onnxruntime = import_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
