@@ -12,12 +12,12 @@ from edge.features.denoise import denoise
 from edge.features.describe import describe
 from edge.features.map import MapKeeper
 from edge.privacy.release import Release
+from edge.show import words
 from edge.show.picture import draw
 from edge.show.png import png
 from edge.show.read import Seen, read
 from edge.show.shapes import Drawing
 from edge.show.svg import svg
-from edge.show.words import of_observation, of_release
 from wire.exit import Exit
 from wire.keys import read_public_key
 from wire.settings import SettingsError
@@ -43,13 +43,14 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(Reason.CONFIG, f"--out {out} ends neither in .svg nor in .png", "give it one of the two")
     key = read_public_key(options.key) if options.key else None
     found = read(_read(options.file), key, options.topic)
-    drawing, said = _of_observation(found) if isinstance(found, Seen) else _of_release(found)
+    drawing, said = of_observation(found) if isinstance(found, Seen) else of_release(found)
     _write(out, FORMATS[out.suffix](drawing), private=isinstance(found, Release))
     sys.stdout.write(f"wrote {out}: {said}\n")
     return Exit.OK
 
 
-def _of_observation(seen: Seen) -> tuple[Drawing, str]:
+def of_observation(seen: Seen) -> tuple[Drawing, str]:
+    """The picture of an observation, and a line on it for the terminal."""
     observation = seen.observation
     features, position = observation.features, observation.receipt.position
     number = _many(len(features.keypoints))
@@ -58,13 +59,14 @@ def _of_observation(seen: Seen) -> tuple[Drawing, str]:
         observation.statement.cell,
         title=f"{observation.device}, level {plain(observation.level)}, position {position}",
         note=f"{number}, as published; no image was",
-        rows=of_observation(seen),
+        rows=words.of_observation(seen),
     )
     where = f"{observation.device}, level {plain(observation.level)}, position {position}"
     return drawing, f"{number} of {where}\nsignature {seen.signature}"
 
 
-def _of_release(release: Release) -> tuple[Drawing, str]:
+def of_release(release: Release) -> tuple[Drawing, str]:
+    """The picture of a release over its private map, and a line on it for the terminal."""
     # One release says nothing of how noisy the reference of a residual one was: then it is not contradicted.
     shown = MapKeeper(fuse=1).add(release)
     features = describe(shown)
@@ -75,7 +77,7 @@ def _of_release(release: Release) -> tuple[Drawing, str]:
         shown.cell,
         title=f"{number} of {where}",
         note=PRIVATE,
-        rows=of_release(release, shown, features),
+        rows=words.of_release(release, shown, features),
         image=denoise(shown),
     )
     return drawing, f"{number} of {where}\n{PRIVATE}."

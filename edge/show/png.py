@@ -72,7 +72,7 @@ def _within(low: float, high: float, size: int) -> slice:
 
 def _raster(canvas: Canvas, raster: Raster) -> None:
     left, top = round(raster.x * SCALE), round(raster.y * SCALE)
-    size = (round(raster.width * SCALE), round(raster.height * SCALE))
+    size = (max(1, round(raster.width * SCALE)), max(1, round(raster.height * SCALE)))
     enlarged = cv2.resize(raster.grey, size, interpolation=cv2.INTER_NEAREST)
     canvas[top : top + size[1], left : left + size[0]] = enlarged[:, :, None]
 

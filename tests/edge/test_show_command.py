@@ -9,13 +9,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from factories import altered, make_features, make_observation, make_statement
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.errors import ConfigError, ShowError
 from edge.privacy.lut import LinearLut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.receipt import Charge
 from edge.privacy.release import make_release
-from edge.show.command import main
+from edge.show.command import main, of_observation, of_release
+from edge.show.read import Seen, read
+from edge.show.svg import svg
 from wire.codec import encode
 from wire.cose import sign
 from wire.exit import Exit
@@ -230,6 +234,37 @@ def test_a_cut_or_changed_release_is_refused_or_still_one(here):
     (here / "changed.cbor").write_bytes(changed)
     with pytest.raises(ShowError):
         main(["changed.cbor"])
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_raise_nothing_but_that_error(data):
+    with pytest.raises(ShowError):
+        read(data, None, None)
+
+
+SOURCES = {"release": release().to_bytes(), "payload": encode(make_observation("c", 1, EPOCH, KEY, keypoints=3)[0])}
+
+
+@given(st.sampled_from(sorted(SOURCES)), st.data())
+def test_a_changed_byte_gives_that_error_or_a_picture(name, data):
+    changed = bytearray(SOURCES[name])
+    at = data.draw(st.integers(0, min(len(changed), 900) - 1))
+    changed[at] ^= data.draw(st.integers(1, 255))
+    try:
+        found = read(bytes(changed), None, None)
+    except ShowError:
+        return
+    drawing, _ = of_observation(found) if isinstance(found, Seen) else of_release(found)
+    ET.fromstring(svg(drawing))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 900), (300, 1)])
+def test_a_release_of_a_few_cells_is_drawn_in_both_formats(here, rows, columns):
+    mechanism = Mechanism(lut=LinearLut(255), cell=1, rows=rows, columns=columns, frames=1, scale=1)
+    charge = Charge("map", EPOCH, 2, bytes(32), bytes(32), first_frame=0)
+    (here / "r.cbor").write_bytes(make_release(charge, mechanism, np.ones((rows, columns), np.int64)).to_bytes())
+    for out in ("r.svg", "r.png"):
+        assert main(["r.cbor", "--out", out]) == Exit.OK
 
 
 @pytest.mark.parametrize("key", ["other", "device"])
