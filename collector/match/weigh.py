@@ -12,6 +12,10 @@ from collector.match.view import Floats, View, cosine
 
 WORST = 40.0
 """Nats that a logarithm is kept within before it is weighed."""
+LOUDEST = 255.0
+"""Grey. Noise beyond it is weighed like it: nothing was fitted there."""
+HAZES = (0.0, 8.0)
+"""Likewise: from 40 x 30 cells with 0.35 grey each to 10 x 7 cells with 250."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,12 +164,13 @@ def _root(nats: float) -> float:
 
 
 def _noise(a: View, b: View) -> float:
-    return float(np.log(max(a.noise, b.noise, 1.0)))
+    return float(np.log(np.clip(max(a.noise, b.noise), 1.0, LOUDEST)))
 
 
 def _haze(a: View, b: View) -> float:
     """Logarithm of the noise of the mean of a whole map, in hundredths of grey: what whole-map vectors suffer from."""
-    return float(np.log(100 * max(max(one.noise, 0.25) / np.sqrt(one.area) for one in (a, b))))
+    means = [np.clip(one.noise, 0.25, LOUDEST) / np.sqrt(one.area) for one in (a, b)]
+    return float(np.clip(np.log(100 * max(means)), *HAZES))
 
 
 def _same(evidence: Evidence, calibration: Calibration) -> float:

@@ -79,6 +79,15 @@ def test_maps_of_pure_noise_are_never_told_whatever_the_prior():
             assert said(*pair, prior=prior) == "not enough to tell"
 
 
+@pytest.mark.parametrize("change", [{"noise": 1e308}, {"noise": 0.0}, {"width": 1, "height": 1}, {"width": 2**53}])
+def test_numbers_that_no_device_sends_have_an_answer(change):
+    odd = msgspec.structs.replace(features(1, 1), **change)
+    for other in (odd, features(1, 2)):
+        found = judge(odd, other, cells=CELLS, among=BOTH).weighed
+        assert 0 < found.same < 1
+        assert np.isfinite(found.right).all()
+
+
 def test_some_agreement_is_not_enough_to_tell():
     halfway = features(1, 1, n=0, vector=np.eye(16)[0]), features(1, 2, n=0, vector=np.eye(16)[0])
     assert said(*halfway) == "not enough to tell"
