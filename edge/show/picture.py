@@ -18,8 +18,8 @@ TALLEST = 720.0
 """Of the frame. One that is taller than wide is drawn narrower."""
 SURE = 2
 """Standard deviations of the position that are shown: 19 in 20 along each axis if the errors are Gaussian."""
-FAINTEST = 0.35
-"""Opacity of a keypoint without any strength; the strongest of the picture has 1."""
+FAINTEST = (0.35, 0.6)
+"""Opacity of a keypoint without any strength, on paper and on a map; the strongest of the picture has 1."""
 NAMES = 96.0
 """Width of the column of names."""
 LINE = 19.0
@@ -57,7 +57,7 @@ def draw(
         *([_raster(image, left, wide, tall)] if image is not None else []),
         *_stars(features, cell, scale, left, over_map=image is not None),
         Box(left, TOP, wide, tall, "line", filled=False),
-        *_legend(features, cell, scale, below + 34),
+        *_legend(features, cell, scale, below + 34, over_map=image is not None),
         *words,
     )
     height = words[-1].y + MARGIN
@@ -75,7 +75,7 @@ def _stars(features: Features, cell: int, scale: float, left: float, *, over_map
     pixels = positions(features)
     x, y = left + (pixels[:, 0] + 0.5) * scale, TOP + (pixels[:, 1] + 0.5) * scale
     radius = sizes(features) * cell * scale / 2
-    opacity = _opacity(features)
+    opacity = _opacity(features, over_map=over_map)
     halo = _halo(features, cell) * scale
     if not len(pixels):
         middle = TOP + features.height * scale / 2
@@ -90,10 +90,10 @@ def _stars(features: Features, cell: int, scale: float, left: float, *, over_map
         yield Ellipse(x[i], y[i], 1.5, 1.5, "ink", max(0.5, opacity[i]))
 
 
-def _opacity(features: Features) -> NDArray[np.float64]:
+def _opacity(features: Features, *, over_map: bool) -> NDArray[np.float64]:
     strength = strengths(features)
     parts: NDArray[np.float64] = strength / max(float(strength.max(initial=0)), 1e-9)
-    return FAINTEST + (1 - FAINTEST) * parts
+    return FAINTEST[over_map] + (1 - FAINTEST[over_map]) * parts
 
 
 def _halo(features: Features, cell: int) -> NDArray[np.float64]:
@@ -110,7 +110,7 @@ def _raster(image: NDArray[np.floating], left: float, wide: float, tall: float) 
     return Raster(left, TOP, wide, tall, (GREYS[0] + part * (GREYS[1] - GREYS[0])).astype(np.uint8))
 
 
-def _legend(features: Features, cell: int, scale: float, y: float) -> Iterator[Shape]:
+def _legend(features: Features, cell: int, scale: float, y: float, *, over_map: bool) -> Iterator[Shape]:
     if not len(features.keypoints):
         return
     middle = y - 4.5
@@ -119,7 +119,7 @@ def _legend(features: Features, cell: int, scale: float, y: float) -> Iterator[S
     yield Text(MARGIN + 40, y, f"size: this is {2 * ring / scale / cell:.1f} cells")
     strength = strengths(features)
     low, high = float(strength.min()), float(strength.max())
-    weakest = FAINTEST + (1 - FAINTEST) * low / max(high, 1e-9)
+    weakest = float(_opacity(features, over_map=over_map).min())
     for place, opacity in ((276.0, weakest), (300.0, 1.0)):
         yield Ellipse(place, middle, 8, 8, "star", opacity, stroke=1.5, inside=False)
     saturated = " or more" if features.keypoints[:, 3].max() == 255 else ""
