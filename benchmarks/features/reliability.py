@@ -43,6 +43,8 @@ ENOUGH_PLACES = 100
 SEED = 1
 WALLS = 8
 """One plain place for so many photographs."""
+EVERY = 3
+"""Each photograph is seen at one level of so many."""
 NOISE_MAPS = 12
 """At each level, for the most keypoints that noise alone gives."""
 
@@ -132,12 +134,13 @@ def tuning(data: Path, scenes: int, describe: Describe) -> Calibration:
     """Fit everything on the tuning side of the photographs."""
     places = photographs(data / "photos", scenes, tuning=True)
     walls = plain(max(2, scenes // WALLS), tuning=True)
-    seen = sightings(list(asked(places, walls)), LEVELS, describe, SEED)
+    seen = sightings(list(asked(places, walls)), LEVELS, describe, SEED, every=EVERY)
     chance = most_in_noise(LEVELS, describe, NOISE_MAPS, SEED)
     names = ", ".join(level.name for level in LEVELS)
     fitted = (
         f"{len(places)} photographs of BSDS500 (every third by name) and {len(walls)} plain walls, {len(seen)} pairs "
-        f"of maps at {names}, seed {SEED}; chance over {NOISE_MAPS * len(LEVELS)} maps of pure noise"
+        f"of maps, each at one in {EVERY} of the levels {names}, seed {SEED}; "
+        f"chance over {NOISE_MAPS * len(LEVELS)} maps of pure noise"
     )
     return calibrate.calibrate(seen, chance=chance, fitted=fitted)
 
@@ -189,7 +192,9 @@ def main(given: Sequence[str] | None = None) -> None:
         return
     places = photographs(flags.data / "photos", flags.scenes, tuning=False)
     questions = list(asked(places, plain(max(2, flags.scenes // WALLS), tuning=False)))
-    held = [one for seed in range(flags.seeds) for one in sightings(questions, LEVELS, describe, 100 + seed)]
+    held = [
+        one for seed in range(flags.seeds) for one in sightings(questions, LEVELS, describe, 100 + seed, every=EVERY)
+    ]
     calibration = read(flags.calibration.read_bytes()) if flags.calibration else find(held[0].a)
     if calibration is None:
         raise SystemExit(f"{held[0].a.method}: no calibration beside collector/match. Fit one, or name it.")

@@ -42,12 +42,13 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """Two views, by place and name, and whether they are of one place (then both are views of `first`'s place)."""
+    """Two views, by place and name, and whether they are of one place. turn: which levels are asked, of every few."""
 
     kind: str
     first: tuple[Place, str]
     second: tuple[Place, str]
     same: bool
+    turn: int = 0
 
 
 def photographs(folder: Path, count: int, *, tuning: bool) -> list[Place]:
@@ -109,17 +110,17 @@ def asked(places: Sequence[Place], walls: Sequence[Place]) -> Iterator[Asked]:
     alike = _most_alike(places)
     for index, one in enumerate(places):
         for view in ("still", "moderate", "wide"):
-            yield Asked(view, (one, "first"), (one, view), same=True)
-        yield Asked("half", (one, "left"), (one, "left again"), same=True)
-        yield Asked("turned away", (one, "left"), (one, "right"), same=False)
+            yield Asked(view, (one, "first"), (one, view), same=True, turn=index)
+        yield Asked("half", (one, "left"), (one, "left again"), same=True, turn=index)
+        yield Asked("turned away", (one, "left"), (one, "right"), same=False, turn=index)
         if len(places) > 1:
             stranger = places[(index + 1) % len(places)]
-            yield Asked("stranger", (one, "first"), (stranger, "still"), same=False)
-            yield Asked("stranger aside", (one, "first"), (stranger, "moderate"), same=False)
-            yield Asked("alike", (one, "first"), (places[alike[index]], "still"), same=False)
+            yield Asked("stranger", (one, "first"), (stranger, "still"), same=False, turn=index)
+            yield Asked("stranger aside", (one, "first"), (stranger, "moderate"), same=False, turn=index)
+            yield Asked("alike", (one, "first"), (places[alike[index]], "still"), same=False, turn=index)
     for index, wall in enumerate(walls):
-        yield Asked("plain", (wall, "first"), (wall, "still"), same=True)
-        yield Asked("other plain", (wall, "first"), (walls[(index + 1) % len(walls)], "still"), same=False)
+        yield Asked("plain", (wall, "first"), (wall, "still"), same=True, turn=index)
+        yield Asked("other plain", (wall, "first"), (walls[(index + 1) % len(walls)], "still"), same=False, turn=index)
 
 
 def of_clips(folder: Path) -> list[Asked]:
@@ -130,23 +131,22 @@ def of_clips(folder: Path) -> list[Asked]:
     return same + other
 
 
-def sightings(questions: Sequence[Asked], levels: Sequence[Level], describe: Describe, seed: int) -> list[Sighting]:
-    """Every question at every level. A view is described once per level."""
+def sightings(
+    questions: Sequence[Asked], levels: Sequence[Level], describe: Describe, seed: int, *, every: int = 1
+) -> list[Sighting]:
+    """Every question at every level, or at one of `every` few, by its turn. A view is described once per level.
+
+    Pairs of one photograph err together, so many photographs at some levels each are worth more than few at all.
+    """
     out = []
-    for level in levels:
-        known: dict[tuple[str, str], Features] = {}
-
-        def look(
-            at: tuple[Place, str], level: Level = level, known: dict[tuple[str, str], Features] = known
-        ) -> Features:
-            key = (at[0].name, at[1])
-            if key not in known:
-                known[key] = describe(at[0].map(at[1], level, seed))
-            return known[key]
-
-        for one in questions:
+    for number, level in enumerate(levels):
+        here = [one for one in questions if (one.turn + number) % every == 0]
+        sides = {(side[0].name, side[1]): side for one in here for side in (one.first, one.second)}
+        seen = {key: describe(where.map(name, level, seed)) for key, (where, name) in sides.items()}
+        for one in here:
             truth = one.first[0].truth(one.second[1], level.cell) if one.same else None
-            out.append(Sighting(look(one.first), look(one.second), truth, one.kind, level))
+            a, b = (seen[where.name, name] for where, name in (one.first, one.second))
+            out.append(Sighting(a, b, truth, one.kind, level))
     return out
 
 
