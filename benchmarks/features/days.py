@@ -141,18 +141,29 @@ class Seen(NamedTuple):
 COLUMNS = " | ".join(Seen._fields)
 
 
-def follow(scene: Scene, setting: Setting, case: Case, method: Method, seed: int) -> Iterator[Seen]:
+class Run(NamedTuple):
+    """days: on which the maps are described, ascending; there is one on each day."""
+
+    setting: Setting
+    case: Case
+    days: Sequence[int]
+
+
+def follow(scene: Scene, run: Run, method: Method, seed: int) -> Iterator[Seen]:
     """Two memories of a scene, day by day."""
+    setting, case = run.setting, run.case
     rng = np.random.default_rng(seed)
     memories = [MEMORIES[case.memory]() for _ in range(2)]
     today, truth = None, np.empty(0)
     for day in range(1, DAYS + 1):
         shown = scene.day(day, setting.cell, events=case.events)
+        for memory in memories:
+            noise = rng.laplace(0, setting.sd / np.sqrt(2), shown.shape)
+            memory.add(Layer.of((day,), shown + noise, np.full(shown.shape, setting.sd**2)))
+        if day not in run.days:
+            continue
         if today is None or not np.array_equal(shown, truth):
             today, truth = _describe(method, shown, CLEAN), shown
-        for memory in memories:
-            noise = rng.laplace(0, setting.sd / np.sqrt(2), truth.shape)
-            memory.add(Layer.of((day,), truth + noise, np.full(truth.shape, setting.sd**2)))
         mean = memories[0].mean()
         a, b = (_describe(method, m.mean().grey, m.mean().noise) for m in memories)
         apart = np.linalg.norm(a.points[:, None] - b.points[None], axis=2)
@@ -178,9 +189,9 @@ def _distances(method: Method, a: Described, b: Described) -> Grid:
     return distances
 
 
-def measure(scenes: Sequence[Scene], setting: Setting, case: Case, method: Method) -> Grid:
-    """(DAYS, 6): means over the scenes of what `Seen` has."""
-    days: Grid = np.mean([list(follow(s, setting, case, method, seed)) for seed, s in enumerate(scenes, 1)], axis=0)
+def measure(scenes: Sequence[Scene], run: Run, method: Method) -> Grid:
+    """(days, 6): means over the scenes of what `Seen` has."""
+    days: Grid = np.mean([list(follow(scene, run, method, seed)) for seed, scene in enumerate(scenes, 1)], axis=0)
     return days
 
 
@@ -189,13 +200,12 @@ def table(results: Mapping[Case, Grid], days: Sequence[int]) -> Iterator[str]:
     yield f"| events | maps are | day | {COLUMNS} |"
     yield "|---" * (3 + len(Seen._fields)) + "|"
     for case, found in results.items():
-        for day in days:
-            stated, real, *counts = found[day - 1]
+        for day, (stated, real, *counts) in zip(days, found, strict=True):
             row = " | ".join([f"{stated:.1f}", f"{real:.1f}", *(f"{count:.0f}" for count in counts)])
             yield f"| {'yes' if case.events else 'no'} | {case.memory} | {day} | {row} |"
 
 
-def draw(path: Path, panels: Mapping[str, Mapping[Case, Grid]]) -> None:
+def draw(path: Path, panels: Mapping[str, Mapping[Case, Grid]], days: Sequence[int]) -> None:
     """One panel for each setting: matches with today's map, day by day."""
     import matplotlib as mpl  # noqa: PLC0415  # slow to load, and only a plot needs it
 
@@ -207,7 +217,7 @@ def draw(path: Path, panels: Mapping[str, Mapping[Case, Grid]]) -> None:
         for case, found in results.items():
             style = "-" if case.events else ":"
             label = f"{case.memory}{'' if case.events else ', nothing happens'}"
-            axis.plot(range(1, DAYS + 1), found[:, -1], style, label=label)
+            axis.plot(days, found[:, -1], style, label=label)
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("day")
         axis.set_ylim(bottom=0)
@@ -225,7 +235,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["sift"])
     parser.add_argument("--cells", nargs="+", type=int, default=[16, 8])
     parser.add_argument("--noise", nargs="+", type=float, default=[10.0, 20.0])
-    parser.add_argument("--days", nargs="+", type=int, default=list(range(1, DAYS + 1)), help="rows of the tables")
+    parser.add_argument(
+        "--days", nargs="+", type=int, default=list(range(1, DAYS + 1)), help="that are described, ascending"
+    )
     parser.add_argument("--plot", type=Path, help="of the last method, as PNG or SVG")
     flags = parser.parse_args()
     cv2.setNumThreads(1)
@@ -240,10 +252,10 @@ def main() -> None:
             for setting in (Setting(cell, sd) for cell in flags.cells for sd in flags.noise):
                 method = line_up()[name](*setting)
                 panel = f"{title}, b {setting.cell}, sd {setting.sd:g}"
-                panels[panel] = {case: measure(scenes, setting, case, method) for case in cases}
+                panels[panel] = {case: measure(scenes, Run(setting, case, flags.days), method) for case in cases}
                 print(f"\n{name}, {panel}:\n\n" + "\n".join(table(panels[panel], flags.days)), flush=True)
         if flags.plot:
-            draw(flags.plot, panels)
+            draw(flags.plot, panels, flags.days)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ MEANING: dict[str, str] = {
     "privacy.log_offset": "of log, in grey: what is darker is flattened; 128 without it",
     "privacy.clip": "of clip: the darkest and the brightest grey that are told apart",
     "privacy.residual": "widest clamp around the last map, in grey (docs/residual.md); 0: absolute windows only",
-    "privacy.fuse": "past releases that are averaged in one map",
+    "privacy.fuse": "past releases that are averaged in one map, as far as they agree with the newest",
     "privacy.join_levels": "join a long window's map with those of the shorter windows inside it, by least squares",
     "capture.state": "folder of ledger, past releases, spool, and the mark of a failed entropy source",
     "capture.keep_releases": "past releases kept for each level; at least as many as privacy.fuse",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge.features.contradiction import Verdict, judge
 from edge.features.denoise import denoise, wiener
-from edge.features.fusion import QUIETEST, Found, Fusion, Layer, mean_of
+from edge.features.fusion import QUIETEST, Fusion, Layer, mean_of
 from edge.features.nested import Nest, Piece
 from edge.privacy.lut import ClipLut, LogLut, Lut, ResidualLut
 from edge.privacy.mechanism import Mechanism
@@ -97,14 +97,8 @@ class MapKeeper:
         self._fuse = fuse
         self._nest = nest
         self._kept = Fusion(fuse)
-        self._found: Found | None = None
         self._reference: Reference | None = None
         self._reference_noise = math.inf
-
-    @property
-    def found(self) -> Found | None:
-        """What the last release said against those kept; None where it was not compared, being unlike its reference."""
-        return self._found
 
     def add(self, release: Release) -> Map:
         """The map after this release.
@@ -126,11 +120,10 @@ class MapKeeper:
             kept.clear()
         grey, noise = estimate.grey, estimate.noise
         fused: tuple[int, ...] = estimate.positions
-        self._found = None
         if estimate.verdict == "other place" and not narrow:
             grey = np.full_like(grey, grey.mean())
         else:
-            self._found = kept.add(estimate.layer)
+            kept.add(estimate.layer)
             mean = kept.mean()
             grey, noise = mean.grey, mean.noise
             fused = tuple(sorted({position for e in kept for position in e.positions}))
