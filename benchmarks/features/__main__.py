@@ -14,6 +14,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -43,9 +44,14 @@ def main(given: Sequence[str] | None = None) -> None:
         raise SystemExit("python -m benchmarks.features: no DATA_FOLDER. Give one, or --small for drawn scenes alone.")
     sys.stderr.write("making scenes ...\n")
     groups = small(flags.scenes or 4) if flags.small else full(flags.data, flags.scenes or 24)
+    if flags.levels:
+        groups = [replace(group, levels=at(group.levels, flags.levels)) for group in groups]
     rows: list[Row] = []
     if flags.keep and flags.keep.exists():
-        rows = [row for row in results.read(flags.keep)[1] if row.method.removesuffix(", VLAD") not in chosen]
+        again = {(name, level) for name in chosen for group in groups for level in group.levels}
+        rows = [
+            row for row in results.read(flags.keep)[1] if (tables.method_of(row), tables.level_of(row)) not in again
+        ]
     started = time.monotonic()
     for _, more in run(groups, chosen, flags.seeds, flags.jobs):
         rows += more
@@ -68,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scenes", type=int, help="photographs in the tables (24); half as many for tuning")
     parser.add_argument("--seeds", type=int, default=3, help="draws of the noise (3)")
     parser.add_argument("--methods", help="separated by commas; the controls are always there")
+    parser.add_argument("--levels", help="cell:sd or cell:sd:tau, separated by commas; all where not given")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
     parser.add_argument("--keep", type=Path, help="JSON that rows are added to; methods not chosen keep theirs")
     parser.add_argument("--write", type=Path, help="a page, of which what stands below its mark is written again")
@@ -83,6 +90,15 @@ def pick(methods: Mapping[str, Make], names: str | None) -> dict[str, Make]:
     return {name: make for name, make in methods.items() if name in wanted or name in CONTROLS}
 
 
+def at(levels: Sequence[Level], names: str) -> list[Level]:
+    """Those levels that are named as cell:sd or cell:sd:tau. Raises SystemExit for a name that says something else."""
+    try:
+        wanted = {tuple(float(part) for part in name.split(":")) for name in names.split(",")}
+    except ValueError as error:
+        raise SystemExit(f"--levels {names}: not a list of cell:sd. Write 16:10,8:20 or 16:10:32 with τ.") from error
+    return [level for level in levels if (level.cell, level.sd, *([level.tau] if level.tau else [])) in wanted]
+
+
 def full(data: Path, count: int) -> list[Group]:
     """Photographs, clips and rooms at all levels."""
     photos = data / "photos"
@@ -93,11 +109,11 @@ def full(data: Path, count: int) -> list[Group]:
     groups = [Group("photographs", held, tuning, ("still", "moderate", "wide"), LEVELS, cluster=True)]
     if seen := list(clips(data)):
         person = [place for place in seen if place.name == "person"]
-        others = list(photographs(photos, STRANGERS, tuning=False, size=(768, 432))) if person else []
         if person:
             local = [level for level in CLIP_LEVELS if level.local]
-            alone = [*person, *others]
-            groups.append(Group("person.mp4", alone, tuning, ("still",), local, strangers=len(others), draws=DRAWS))
+            wide = photographs(photos, STRANGERS, tuning=False, size=(768, 432))
+            alone = [*person, *(replace(place, stranger=True) for place in wide)]
+            groups.append(Group("person.mp4", alone, tuning, ("still",), local, draws=DRAWS))
         groups.append(Group("clips", seen, tuning, ("still",), CLIP_LEVELS))
     half = max(4, count // 2)
     lit = [level for level in LEVELS if level.cell != 32]
@@ -132,7 +148,7 @@ def about(seeds: int, groups: Sequence[Group]) -> dict[str, object]:
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         "versions": f"Python {platform.python_version()}, numpy {np.__version__}, OpenCV {cv2.__version__}",
         "seeds": seeds,
-        "places": {group.name: len(group.held) - group.strangers for group in groups},
+        "places": {group.name: sum(not place.stranger for place in group.held) for group in groups},
         "tuning": {group.name: len(group.tuning) for group in groups},
     }
 
@@ -157,7 +173,7 @@ def _sorted(rows: Sequence[Row]) -> list[Row]:
     kinds = list(dict.fromkeys((row.group, row.view) for row in rows))
 
     def place(row: Row) -> tuple[int, int, str]:
-        name = row.method.removesuffix(", VLAD")
+        name = tables.method_of(row)
         return kinds.index((row.group, row.view)), order.index(name) if name in order else -1, row.method
 
     return sorted(rows, key=place)

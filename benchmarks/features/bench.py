@@ -20,15 +20,17 @@ from benchmarks.features.score import Row, Tuned, Values, each, found_again, sco
 from benchmarks.features.vectors import Vector, clusters, few_shot, ranks
 
 TUNING_SEED = 1000
+TUNING_OTHERS = 3
+"""Other places that each tuning place is held against."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Places of one kind. views: that are compared with the first, and asked of the gallery of first views.
+    """Places of one kind.
 
-    tuning: places that thresholds and codebooks come from, and no table shows. They have the same views. cluster:
-    whether clusters are made of all views. strangers: how many of `held`, the last, only stand for other places.
-    draws: of the noise; 0: as many as there are seeds. Where there are more, intervals are over draws.
+    views: that are compared with the first, and asked of the gallery of first views. tuning: places with the same views
+    that thresholds and codebooks come from, and no table shows. cluster: whether clusters are made of all views.
+    draws: of the noise, for a group of one place: intervals are then over draws; 0: as many as there are seeds.
     """
 
     name: str
@@ -37,7 +39,6 @@ class Group:
     views: Sequence[str]
     levels: Sequence[Level]
     cluster: bool = False
-    strangers: int = 0
     draws: int = 0
 
 
@@ -85,7 +86,7 @@ def learn(method: Method, places: Sequence[Place], level: Level, views: Sequence
     if not level.local:
         return Learned(None, {})
     seen = look(method, places, level, TUNING_SEED, views)
-    pairs = list(outcomes(method, places, seen, views))
+    pairs = list(outcomes(method, places, seen, views, TUNING_OTHERS))
     return Learned(book(method, seen, TUNING_SEED), {view: tune(_of(pairs, view)) for view in views})
 
 
@@ -97,7 +98,7 @@ def measure(method: Method, group: Group, level: Level, learned: Learned, seeds:
     for seed in range((group.draws or seeds) if level.sd else 1):
         seen = look(method, group.held, level, seed, group.views)
         if level.local:
-            found += outcomes(method, group.held, seen, group.views, group.strangers)
+            found += outcomes(method, group.held, seen, group.views)
         for name, made in vectors(method, seen, learned.centres).items():
             looks.setdefault(name, []).append(made)
     rows = []

@@ -70,13 +70,15 @@ def look(method: Method, places: Sequence[Place], level: Level, seed: int, views
 
 
 def outcomes(
-    method: Method, places: Sequence[Place], seen: Seen, views: Sequence[str], strangers: int = 0
+    method: Method, places: Sequence[Place], seen: Seen, views: Sequence[str], others: int = 1
 ) -> Iterator[Outcome]:
-    """Each place with itself in every view, and with another of the same grid, by the seed, as if it were the same.
+    """Each place with itself in every view, and with `others` more of the same grid as if they were the same.
 
-    strangers: how many of the places, the last ones, are there to be another place only.
+    Which ones goes by the seed.
     """
-    for index, place in enumerate(places[: len(places) - strangers]):
+    for index, place in enumerate(places):
+        if place.stranger:
+            continue
         a, shape = seen.described[place.name, "first"], seen.shapes[place.name]
         turn = [*places[index + 1 :], *places[:index]]
         alike = [one for one in turn if seen.shapes[one.name] == shape]
@@ -85,8 +87,8 @@ def outcomes(
             yield outcome(
                 method, Both(a, seen.described[place.name, view], place.truth(view, seen.level.cell), shape), names
             )
-            if alike:
-                stranger = alike[seen.seed % len(alike)]
+            for step in range(min(others, len(alike))):
+                stranger = alike[(seen.seed + step) % len(alike)]
                 both = Both(a, seen.described[stranger.name, view], np.eye(3), shape)
                 yield outcome(method, both, names, other=True)
 

@@ -32,10 +32,14 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """A place by its name, and its views. "first" is in the gallery, and all pairs begin with it."""
+    """A place by its name, and its views. "first" is in the gallery, and all pairs begin with it.
+
+    stranger: whether it is there to be another place only.
+    """
 
     name: str
     views: Mapping[str, View]
+    stranger: bool = False
 
     def map(self, view: str, level: Level, seed: int) -> Map:
         """The map of a view with noise of its own: the same for the same seed, whatever else was drawn before."""

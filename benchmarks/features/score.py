@@ -44,20 +44,20 @@ class Tuned:
 
 
 def tune(found: Iterable[Outcome]) -> Tuned:
-    """The bounds at which as many matches as possible are right, at least nine in ten of what is kept being so.
+    """A bound on scores and one on counts.
 
-    Pairs of different places count too, as many as pairs of the same: a place that is not known is asked about as well.
-    The bound on scores is chosen on pairs of one place alone, where precision is defined.
+    Scores: what keeps most right matches of pairs of one place, nine in ten of what is kept being right. Counts: one
+    more than any pair of different places has.
     """
     pairs = list(found)
-    same = [one for one in pairs if not one.other]
-    score = np.concatenate([one.score for one in same]) if same else np.empty(0)
-    good = np.concatenate([one.right for one in same]).astype(np.float64) if same else np.empty(0)
-    kept = np.array([float(one.verified.sum()) for one in pairs])
-    kept_good = np.array([float((one.verified & one.right).sum()) for one in pairs])
-    return Tuned(
-        threshold_at(score, good, np.ones(len(score)), PRECISION), threshold_at(kept, kept_good, kept, PRECISION)
-    )
+    strangers = [int(one.verified.sum()) for one in pairs if one.other]
+    return Tuned(_at_precision([one for one in pairs if not one.other]), Threshold(max(strangers, default=0) + 1))
+
+
+def _at_precision(pairs: Sequence[Outcome]) -> Threshold:
+    score = np.concatenate([np.empty(0), *(one.score for one in pairs)])
+    good = np.concatenate([np.empty(0), *(one.right for one in pairs)])
+    return threshold_at(score, good, np.ones(len(score)), PRECISION)
 
 
 def scores(found: Iterable[Outcome], tuned: Tuned, *, by_draw: bool = False) -> Values:
@@ -77,7 +77,9 @@ def scores(found: Iterable[Outcome], tuned: Tuned, *, by_draw: bool = False) -> 
         "precision": _share(same, lambda one: one.right.sum(), lambda one: len(one.score)),
         "mma@1": _mean(same, lambda one: one.right.mean() if len(one.right) else 0.0),
     }
-    for name, kept in (("tuned", _sure(tuned)), ("verified", _verified), ("accepted", _accepted(tuned))):
+    best = Tuned(_at_precision(same), tuned.count)
+    kinds = {"tuned": _sure(tuned), "best": _sure(best), "verified": _verified, "accepted": _accepted(tuned)}
+    for name, kept in kinds.items():
         out |= _kept(name, kept, same, other)
     for bound in BOUNDS:
         out[f"auc@{bound:g}"] = ratio((one.place, area(one.corner, bound), 1.0) for one in same)

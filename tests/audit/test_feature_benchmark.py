@@ -271,11 +271,11 @@ def outcome(score, right, verified, *, other=False, place="p", corner=0.0):
 def test_pairs_with_fewer_verified_matches_than_strangers_have_are_not_accepted():
     tuning = [outcome([1] * 8, [1] * 8, [1] * 8), outcome([1] * 5, [0] * 5, [1] * 5, other=True)]
     tuned = tune(tuning)
-    assert tuned.count.least == 8
-    values = scores([outcome([1] * 9, [1] * 9, [1] * 9), outcome([1] * 6, [1] * 6, [1] * 6, place="q")], tuned)
+    assert tuned.count.least == 6
+    values = scores([outcome([1] * 9, [1] * 9, [1] * 9), outcome([1] * 5, [1] * 5, [1] * 5, place="q")], tuned)
     assert values["accepted correct"].value == 4.5
     assert values["accepted places"].value == 0.5
-    assert values["verified correct"].value == 7.5
+    assert values["verified correct"].value == 7
 
 
 def test_precision_is_pooled_over_pairs_and_mma_is_the_mean_of_pairs():
@@ -284,6 +284,14 @@ def test_precision_is_pooled_over_pairs_and_mma_is_the_mean_of_pairs():
     assert values["precision"].value == pytest.approx(0.8)
     assert values["mma@1"].value == pytest.approx(0.5)
     assert math.isnan(values["verified precision"].value)
+
+
+def test_the_best_threshold_is_chosen_on_what_is_shown_and_the_tuned_one_is_not():
+    tuned = tune([outcome([5, 1], [1, 0], [1, 0])])
+    values = scores([outcome([4, 3, 2, 1], [1, 1, 0, 0], [1] * 4)], tuned)
+    assert tuned.score.least == 5
+    assert values["tuned correct"].value == 0
+    assert values["best correct"].value == 2
 
 
 class Oracle:
@@ -384,6 +392,13 @@ def test_an_unknown_method_is_refused_by_name_and_the_controls_always_run():
     with pytest.raises(SystemExit, match="no method serf"):
         command.pick(line_up(), "sift,serf")
     assert list(command.pick(line_up(), "orb")) == ["orb", "random", "thumbnail"]
+
+
+def test_levels_are_chosen_by_cell_and_noise():
+    assert command.at(LEVELS, "16:2.5,8:6") == [Level(8, 6), Level(16, 2.5)]
+    assert command.at((Level(16, 10), Level(16, 10, 32)), "16:10:32") == [Level(16, 10, 32)]
+    with pytest.raises(SystemExit, match="not a list of cell:sd"):
+        command.at(LEVELS, "place")
 
 
 def test_the_profiles_and_the_clean_bound_are_among_the_levels():
