@@ -3,8 +3,10 @@ from pathlib import Path
 
 import cbor2
 import msgspec
+import numpy as np
 import pytest
 import yaml
+from factories import altered
 from pycddl import Schema, ValidationError
 
 from wire import schema, topics
@@ -39,6 +41,30 @@ def test_the_cddl_admits_what_the_code_sends(signed):
     rule("envelope").validate_cbor(signed[1])
     rule("protected-header").validate_cbor(cbor2.loads(signed[1]).value[0])
     rule("acknowledgement").validate_cbor(encode(ACK))
+
+
+@pytest.mark.parametrize("d", [8, 32, 128])
+def test_the_cddl_admits_each_kind_of_descriptor_and_the_hashes_of_what_made_them(signed, d):
+    made = {"model": bytes(32), "codebook": bytes(32), "descriptors": np.zeros((2, d), np.uint8)}
+    rule("observation").validate_cbor(encode(altered(signed[0], features=altered(signed[0].features, **made))))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": None},
+        {"model": bytes(31)},
+        {"descriptors": cbor2.CBORTag(40, [[2, 64], cbor2.CBORTag(64, bytes(128))])},
+        {"keypoints": cbor2.CBORTag(40, [[2, 5], cbor2.CBORTag(85, bytes(40))])},
+        {"vector": cbor2.CBORTag(64, bytes(8))},
+        {"vector": cbor2.CBORTag(72, bytes(513))},
+    ],
+)
+def test_the_cddl_refuses_arrays_and_hashes_of_another_form(signed, change):
+    whole = cbor2.loads(encode(signed[0]))
+    whole["features"].update(change)
+    with pytest.raises(ValidationError):
+        rule("observation").validate_cbor(cbor2.dumps(whole, canonical=True))
 
 
 @pytest.mark.parametrize("name", ["observation", "acknowledgement"])
