@@ -18,6 +18,7 @@ from edge.capture import Capture, Origin
 from edge.config import SyntheticSettings
 from edge.devices import make_camera
 from edge.entropy import EntropyPool
+from edge.features.classical import Classical
 from edge.pace import Pace
 from edge.privacy.ledger import Ledger
 from edge.privacy.plan import Curve, Plan, plan_for
@@ -194,6 +195,7 @@ def run(paint: Painter, frames: int, folder: Path, tau: int | None = None) -> Ru
                 plan=promised,
                 origin=Origin(TOPICS, KEY, "audit", bytes(32), simulated=True),
                 releases=ReleaseStore(folder / "releases", 64, epoch=ledger.epoch),
+                describer=Classical(),
                 outgoing=outgoing,
                 pace=Pace(Fraction(10**9), time.monotonic_ns, resumed=False),
                 wall_ms=lambda: NOW_MS,

@@ -21,6 +21,7 @@ from edge.courier import Courier
 from edge.devices import commissioned_credit, make_camera, make_qrng
 from edge.entropy import EntropyPool, Latch, State
 from edge.errors import CameraUnavailable, ConfigError, Reason
+from edge.features.describe import describer
 from edge.features.nested import Nest
 from edge.figures import figures_sink
 from edge.folders import state_folder
@@ -77,6 +78,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
         SpeckledError: with the reason, the remedy and the exit status.
     """
     _protect_memory(settings)
+    described_by = describer(settings.features)
     configuration = configuration_hash(settings)
     key = read_private_key(locate(settings.device.key))
     state = state_folder(settings.capture.state, "[capture]")
@@ -155,6 +157,7 @@ def run_capture(settings: Settings, *, new_epoch: bool, stop: threading.Event) -
                 simulated=identity.simulated or hurried or pool.provenance().simulated,
             ),
             releases=ReleaseStore(state / "releases", settings.capture.keep_releases, epoch=ledger.epoch),
+            describer=described_by,
             outgoing=courier,
             pace=Pace(plan.frame_rate * settings.simulation.speedup, time.monotonic_ns, resumed=ledger.next_frame > 0),
             wall_ms=_wall_ms,

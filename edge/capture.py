@@ -17,7 +17,7 @@ from drivers.camera.base import Camera, CameraIdentity
 from drivers.errors import CameraError, CameraReason
 from edge.entropy.pool import EntropyPool
 from edge.errors import CameraUnavailable, Reason
-from edge.features.describe import describe
+from edge.features.describe import Describer
 from edge.features.map import MapKeeper
 from edge.features.nested import Nest
 from edge.frame import Frame
@@ -92,6 +92,7 @@ class Capture:
         plan: Plan,
         origin: Origin,
         releases: ReleaseStore,
+        describer: Describer,
         outgoing: Outgoing,
         pace: Pace,
         wall_ms: Callable[[], int],
@@ -106,6 +107,7 @@ class Capture:
         self._plan = plan
         self._origin = origin
         self._releases = releases
+        self._describer = describer
         self._outgoing = outgoing
         self._pace = pace
         self._wall_ms = wall_ms
@@ -242,7 +244,7 @@ class Capture:
             opened=level.opened,
             closed=self._wall_ms(),
             statement=statement,
-            features=describe(level.keeper.add(release)),
+            features=self._describer.describe(level.keeper.add(release)),
             provenance=Provenance(
                 software=self._origin.software, camera=camera, configuration=self._origin.configuration
             ),

@@ -15,6 +15,7 @@ from edge.promise import PrivacySettings, PromiseRefused, plan_of
 from edge.sections import (
     AimSettings,
     CaptureSettings,
+    FeaturesSettings,
     HomeAssistantSettings,
     MetricsSettings,
     RelaySettings,
@@ -115,6 +116,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     qrng: QrngSettings = DiscoverSettings()
     entropy: EntropySettings = EntropySettings()
     privacy: PrivacySettings = PrivacySettings()
+    features: FeaturesSettings = FeaturesSettings()
     capture: CaptureSettings = CaptureSettings()
     relay: RelaySettings = RelaySettings()
     mqtt: MqttSettings = MqttSettings()

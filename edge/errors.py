@@ -1,5 +1,6 @@
 from enum import StrEnum
 
+from models.errors import ModelRefused
 from wire.exit import Exit
 
 
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     OUTBOX = "outbox-unusable"
     REPORT = "report-not-verified"
     INSTALL = "not-installable"
+    MODEL = "model-refused"
     PICTURE = "not-drawable"
 
 
@@ -100,6 +102,21 @@ class BrokerRefused(SpeckledError):
     """The broker turned the device away."""
 
     exit = Exit.REFUSED
+
+
+class ModelUnusable(SpeckledError):
+    """The network that the settings ask for is missing, is not the one that shipped, or does not run here.
+
+    It stays so until a person acts, so the service manager does not start capture again.
+    """
+
+    exit = Exit.CONFIG
+
+    @classmethod
+    def of(cls, refused: ModelRefused) -> "ModelUnusable":
+        """The same in the words of the device: which file, with both hashes."""
+        remedy = f'{refused.remedy}, or set method = "sift" (or fallback = "sift") in [features]'
+        return cls(Reason.MODEL, str(refused), remedy)
 
 
 class InstallError(SpeckledError):

@@ -57,6 +57,10 @@ state = "/var/lib/speckled/relay"
 file = "/var/lib/speckled/camera-off"   # while it exists, the camera is closed: `speckled camera off`
 # gpio = "gpiochip0:17"        # a switch to ground, too
 
+[features]
+method = "sift"                # or "learned": the network that comes with speckled
+# fallback = "sift"            # what may take the place of a network that is refused
+
 [metrics]
 port = 9464                    # Prometheus, on the loopback; 0 turns it off
 # textfile = "/var/lib/speckled/capture/metrics/capture.prom"

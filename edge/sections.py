@@ -30,6 +30,20 @@ class RelaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     message_expiry: Annotated[int, Meta(ge=60, le=2**32 - 1)] = 7 * 86400
 
 
+class FeaturesSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How maps are described; none of it changes what is promised.
+
+    method: learned is the network of models/, sift needs none. fallback: what may take the place of a network that is
+    refused. expected_false: keypoints that learned finds in a map of pure noise, on average. most: keypoints of a map
+    that learned describes.
+    """
+
+    method: Literal["learned", "sift"] = "sift"
+    fallback: Literal["none", "sift"] = "none"
+    expected_false: Annotated[float, Meta(ge=0.01, le=64)] = 4.0
+    most: Annotated[int, Meta(ge=1, le=256)] = 256
+
+
 class SwitchSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The privacy switch: while it is off, the camera is closed.
 

@@ -13,6 +13,7 @@ from drivers.qrng.software import SoftwareQrng
 from drivers.switch.file import FileSwitch
 from edge.capture import Capture, Origin
 from edge.errors import CameraUnavailable, EntropyUnavailable, Reason
+from edge.features.classical import Classical
 from edge.features.nested import Nest
 from edge.frame import Frame
 from edge.pace import Pace
@@ -114,6 +115,7 @@ class Site:
                 plan=self.plan,
                 origin=Origin(TOPICS, KEY, "test", bytes(32), simulated=True),
                 releases=ReleaseStore(self.folder / "releases", 4, epoch=ledger.epoch),
+                describer=Classical(),
                 outgoing=self.outgoing,
                 pace=Pace(Fraction(10**6), time.monotonic_ns, resumed=False),
                 wall_ms=lambda: 1_700_000_000_000,

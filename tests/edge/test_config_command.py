@@ -76,6 +76,10 @@ sockt = "x"
 port = 70000
 host = 3
 
+[features]
+method = "sifr"
+expected_false = 0.001
+
 [switch]
 gpio = "17"
 
@@ -114,7 +118,7 @@ def test_a_mistake_in_every_section_is_found_at_once_each_with_its_line_and_what
 
 def test_load_names_the_first_fault_and_how_many_more_there_are(settings):
     settings.write_text(TYPOS)
-    with pytest.raises(ConfigError, match=r"and 17 more: `speckled config check`"):
+    with pytest.raises(ConfigError, match=r"and 19 more: `speckled config check`"):
         load(settings)
 
 

@@ -25,7 +25,7 @@ from edge.configuration.schema import schema_for_editors
 from edge.configuration.show import as_toml
 from edge.errors import ConfigError
 from edge.init import SCHEMA, make_device
-from edge.sections import AimSettings, HomeAssistantSettings, RelaySettings, SwitchSettings
+from edge.sections import AimSettings, FeaturesSettings, HomeAssistantSettings, RelaySettings, SwitchSettings
 from edge.sources import CharacterSettings, EmulatedProfileSettings, EntropySettings, QrngSettings, TpmSettings
 from wire.exit import Exit
 from wire.keys import make_key_pair
@@ -170,6 +170,7 @@ def test_whatever_the_settings_are_show_prints_them_so_that_they_read_back(camer
         switch=SwitchSettings(file=text, gpio="gpiochip0:17"),
         home_assistant=HomeAssistantSettings(enabled=True),
         aim=AimSettings(seconds=600),
+        features=FeaturesSettings(fallback="sift", expected_false=0.01),
     )
     for origins in (False, True):
         shown = as_toml(settings, Layers((Layer("a.toml", tree),)), origins=origins)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from collector.compare import compare
+from edge.features.classical import Classical
 from edge.features.denoise import dct_matrix, denoise, texture, wiener
-from edge.features.describe import describe
 from edge.features.keypoints import carries_keypoints, detect
 from edge.features.map import Map
 from edge.features.vector import grid_vector, zigzag
@@ -73,7 +73,7 @@ def test_noise_alone_is_no_texture():
 
 @pytest.mark.parametrize("noise", [0.0, 5.0, 20.0])
 def test_a_map_without_texture_has_no_keypoints_and_a_zero_vector(noise):
-    features = describe(as_map(np.full((27, 48), 90.0), noise))
+    features = Classical().describe(as_map(np.full((27, 48), 90.0), noise))
     assert features.keypoints.shape == (0, 5)
     assert features.descriptors.shape == (0, 128)
     assert features.vector.shape == (128,)
@@ -81,7 +81,7 @@ def test_a_map_without_texture_has_no_keypoints_and_a_zero_vector(noise):
 
 
 def test_a_textured_map_has_keypoints_strongest_first_and_a_unit_vector():
-    features = describe(as_map(noisy(scene(), 5), 5.0))
+    features = Classical().describe(as_map(noisy(scene(), 5), 5.0))
     assert 30 < len(features.keypoints) <= 256
     assert (np.diff(strengths(features)) <= 0).all()
     assert strengths(features)[0] > 1
@@ -133,7 +133,7 @@ def test_what_is_published_lies_within_half_a_step_of_what_was_found():
     found, _ = detect(denoise(source), source.cell)
     step = np.array([source.width, source.height]) / 256 / source.cell
     exact = (found[:, :2] + 0.5) / source.cell - 0.5
-    assert (np.abs(cells(describe(source), source.cell) - exact) <= step / 2 + 1e-5).all()
+    assert (np.abs(cells(Classical().describe(source), source.cell) - exact) <= step / 2 + 1e-5).all()
 
 
 def test_rounding_for_the_wire_moves_a_cosine_by_less_than_a_hundredth():
@@ -144,11 +144,11 @@ def test_rounding_for_the_wire_moves_a_cosine_by_less_than_a_hundredth():
 
 
 def test_a_map_without_noise_has_keypoints_of_the_largest_strength():
-    assert set(describe(as_map(scene(), 0.0)).keypoints[:, 3].tolist()) == {255}
+    assert set(Classical().describe(as_map(scene(), 0.0)).keypoints[:, 3].tolist()) == {255}
 
 
 def test_describing_a_map_twice_gives_the_same_bytes():
-    one, two = describe(as_map(scene(), 5.0)), describe(as_map(scene(), 5.0))
+    one, two = Classical().describe(as_map(scene(), 5.0)), Classical().describe(as_map(scene(), 5.0))
     assert one.keypoints.tobytes() == two.keypoints.tobytes()
     assert one.descriptors.tobytes() == two.descriptors.tobytes()
     assert one.vector.tobytes() == two.vector.tobytes()
@@ -184,8 +184,8 @@ def test_maps_of_nothing_but_noise_are_not_called_the_same_place_even_where_the_
     flat = np.full((27, 48), 128.0)
     verdicts = [
         compare(
-            describe(as_map(noisy(flat, 20, 2 * seed), stated, position=1)),
-            describe(as_map(noisy(flat, 20, 2 * seed + 1), stated, position=2)),
+            Classical().describe(as_map(noisy(flat, 20, 2 * seed), stated, position=1)),
+            Classical().describe(as_map(noisy(flat, 20, 2 * seed + 1), stated, position=2)),
         ).verdict
         for seed in range(40)
     ]

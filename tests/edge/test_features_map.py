@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from collector.compare import compare
-from edge.features.describe import describe
+from edge.features.classical import Classical
 from edge.features.map import Map, MapKeeper, average, estimate_of, laplace_sd, reference_of, undo
 from edge.privacy.lut import LinearLut, LogLut, ResidualLut
 from edge.privacy.mechanism import Mechanism
@@ -134,7 +134,7 @@ def test_two_private_windows_of_a_real_room_are_recognised_as_one_place(shared_d
         noise = np.rint(rng.laplace(0, scale, sums.shape)).astype(np.int64)
         estimate = undo(position, sums + noise, mechanism(lut, scale))
         described.append(
-            describe(
+            Classical().describe(
                 Map(
                     image=estimate.grey.astype(np.float32),
                     noise=estimate.noise,
@@ -195,7 +195,7 @@ def test_when_the_place_changes_the_map_says_nothing_and_an_absolute_window_come
     keeper.add(publish(1, place(1) * FRAMES * CELL**2, LinearLut(255)))
     lut = ResidualLut(keeper.reference().values, 32, 255)
     moved = keeper.add(publish(2, residual_sums(place(2), lut), lut))
-    assert len(describe(moved).keypoints) == 0
+    assert len(Classical().describe(moved).keypoints) == 0
     assert keeper.reference() is None
     after = keeper.add(publish(3, place(2) * FRAMES * CELL**2, LinearLut(255)))
     assert after.fused == (3,)

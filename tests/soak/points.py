@@ -52,7 +52,7 @@ POINTS = (
     Point("frame added", "capture", "after", "edge.privacy.window:Window.add", often=True),
     Point("window to be closed", "capture", "before", "edge.privacy.window:Window.close"),
     Point("window closed", "capture", "after", "edge.privacy.window:Window.close"),
-    Point("described", "capture", "after", "edge.capture:describe"),
+    Point("described", "capture", "after", "edge.capture:Capture._observe"),
     Point("signed", "capture", "after", "edge.capture:sign"),
     Point("to be spooled", "capture", "before", "edge.spool:Spool.write"),
     Point("spooled, its name not synced", "capture", "before", "edge.spool:sync_directory"),
