@@ -25,9 +25,10 @@ MOVES = [(x, y) for y in _REACH for x in _REACH]
 HEADINGS = 8
 """Headings of a shift below one cell, over half a turn: the next of them is never further than 11.25 degrees."""
 TILES, SPARED = 4, 3
-"""A shift speaks from all of the picture: without the SPARED strongest of TILES x TILES parts of it, ..."""
-WITHOUT = math.log(1e-2)
-"""... its score must still be rarer than this by noise. A person who was missed speaks from one or two parts only."""
+"""A move speaks from all of the picture, a person who was missed from one or two of TILES x TILES parts of it: a score
+counts only if it stays sure without the SPARED parts that speak most for it."""
+SURE = math.log(1e-2)
+"""Chance by noise alone that such a rest may have, at most."""
 FLAT = 1e-6
 """Part of a prediction that is left beside the light's, below which it predicts nothing."""
 
@@ -172,7 +173,7 @@ class Difference:
         by_tile = np.bincount(tiles, spoken, TILES**2)
         left = ~np.isin(tiles, np.argsort(-by_tile, kind="stable")[:SPARED])
         deviations = prediction[left] * np.sqrt(self._weights[left])
-        return log_chance(float(spoken[left].sum()), deviations, self._parts) <= WITHOUT
+        return log_chance(float(spoken[left].sum()), deviations, self._parts) <= SURE
 
     def _beside_light(self, prediction: Grid) -> Grid:
         """The part of a prediction that no offset and no gain explains, in the metric of the noise."""

@@ -82,7 +82,7 @@ class Estimate:
 class MapKeeper:
     """The maps of one level: a bounded memory of its last estimates.
 
-    After a restart, add the kept releases in order and the memory is as it was.
+    After a restart, add the kept releases in order and the memory is as it was: docs/fusion.md, "After a restart".
     """
 
     def __init__(self, *, fuse: int, nest: Nest | None = None) -> None:
