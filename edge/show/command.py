@@ -7,11 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge.config import load
 from edge.errors import ConfigError, Reason
 from edge.features.denoise import denoise
-from edge.features.describe import describe
+from edge.features.describe import Describer, describer
 from edge.features.map import MapKeeper
 from edge.privacy.release import Release
+from edge.sections import FeaturesSettings
 from edge.show import words
 from edge.show.picture import draw
 from edge.show.png import png
@@ -33,7 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     """Draw one observation or release.
 
     Raises:
-        ConfigError: the picture cannot be written there.
+        ConfigError: the settings cannot be used, or the picture cannot be written there.
+        ModelUnusable: the network that they ask for is refused.
         SettingsError: the file or the key cannot be read.
         ShowError: the file holds nothing that can be drawn, or its signature does not hold.
     """
@@ -43,7 +46,11 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(Reason.CONFIG, f"--out {out} ends neither in .svg nor in .png", "give it one of the two")
     key = read_public_key(options.key) if options.key else None
     found = read(_read(options.file), key, options.topic)
-    drawing, said = of_observation(found) if isinstance(found, Seen) else of_release(found)
+    if isinstance(found, Seen):
+        drawing, said = of_observation(found)
+    else:
+        features = load(options.config, promise=False).features if options.config else FeaturesSettings()
+        drawing, said = of_release(found, describer(features))
     _write(out, FORMATS[out.suffix](drawing), private=isinstance(found, Release))
     sys.stdout.write(f"wrote {out}: {said}\n")
     return Exit.OK
@@ -65,11 +72,11 @@ def of_observation(seen: Seen) -> tuple[Drawing, str]:
     return drawing, f"{number} of {where}\nsignature {seen.signature}"
 
 
-def of_release(release: Release) -> tuple[Drawing, str]:
+def of_release(release: Release, method: Describer) -> tuple[Drawing, str]:
     """The picture of a release over its private map, and a line on it for the terminal."""
     # One release says nothing of how noisy the reference of a residual one was: then it is not contradicted.
     shown = MapKeeper(fuse=1).add(release)
-    features = describe(shown)
+    features = method.describe(shown)
     number = _many(len(features.keypoints))
     where = f"level {plain(release.receipt.level)}, position {release.receipt.position}"
     drawing = draw(
@@ -118,6 +125,12 @@ def _parser() -> argparse.ArgumentParser:
         "file", type=Path, help="a message as it came from the broker, its payload, or a release of this device"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="a .svg or .png (default: FILE's name, .svg, here)")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings whose [features] describe the map of a release (default: as shipped)",
+    )
     parser.add_argument("--key", type=Path, metavar="FILE", help="the device's public key: checks the signature")
     parser.add_argument("--topic", help="on which it came (default: speckled/v1/.../observation of the device inside)")
     return parser

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import ConfigError, ShowError
+from edge.features.classical import Classical
+from edge.init import make_device
 from edge.privacy.lut import LinearLut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.receipt import Charge
@@ -142,6 +144,18 @@ def test_a_residual_release_is_drawn_without_the_one_before_it(here):
     assert main(["r.cbor"]) == Exit.OK
 
 
+def test_a_release_is_described_as_the_settings_say(here, monkeypatch):
+    (here / "r.cbor").write_bytes(release().to_bytes())
+    make_device(here / "device", "cam-1")
+    config = here / "device" / "speckled.toml"
+    monkeypatch.setenv("SPECKLED_FEATURES__METHOD", "sift")
+    assert main(["r.cbor", "--config", str(config)]) == Exit.OK
+    assert "sift-dctwiener/2" in texts("r.svg")
+    monkeypatch.setenv("SPECKLED_FEATURES__METHOD", "no-such")
+    with pytest.raises(ConfigError, match="features"):
+        main(["r.cbor", "--config", str(config)])
+
+
 def test_an_observation_holds_no_image(here):
     observed(here / "seen.cbor")
     main(["seen.cbor"])
@@ -254,7 +268,7 @@ def test_a_changed_byte_gives_that_error_or_a_picture(name, data):
         found = read(bytes(changed), None, None)
     except ShowError:
         return
-    drawing, _ = of_observation(found) if isinstance(found, Seen) else of_release(found)
+    drawing, _ = of_observation(found) if isinstance(found, Seen) else of_release(found, Classical())
     ET.fromstring(svg(drawing))
 
 
