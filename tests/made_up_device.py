@@ -11,7 +11,7 @@ from edge.doctor.device import Device
 from edge.doctor.known import Known
 from edge.doctor.mqtt import Visit
 from edge.doctor.system import Interpreter, Room, System, User
-from edge.sections import CaptureSettings, RelaySettings, SwitchSettings
+from edge.sections import CaptureSettings, FeaturesSettings, RelaySettings, SwitchSettings
 from edge.sources import MicroRngSettings
 
 NOW = 1_790_000_000.0
@@ -27,6 +27,7 @@ def known(**changed):
         "identified": True,
         "camera": Picamera2Settings(),
         "qrng": MicroRngSettings(),
+        "features": FeaturesSettings(method="sift"),
         "capture": CaptureSettings(),
         "relay": RelaySettings(),
         "switch": SwitchSettings(),

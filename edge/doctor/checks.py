@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.doctor import broker, camera, configuration, entropy, keys, machine, memory, service, storage
+from edge.doctor import broker, camera, configuration, entropy, features, keys, machine, memory, service, storage
 from edge.doctor.device import Device
 from edge.doctor.finding import Outcome
 
@@ -48,6 +48,7 @@ CHECKS = (
     Check("entropy", "SPI", entropy.spi),
     Check("entropy", "earlier failure", entropy.entropy_latch),
     Check("entropy", "answer", entropy.entropy_answer, "asking the entropy source"),
+    Check("features", "network", features.network, "loading the network"),
     Check("keys", "device key", keys.device_key),
     Check("keys", "key pair", keys.key_pair),
     Check("keys", "collector key", keys.collector_key),

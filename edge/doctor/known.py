@@ -9,7 +9,7 @@ import msgspec
 
 from edge.config import CameraSettings, DeviceSettings, MqttSettings, Settings, check_promise, layers_of, load
 from edge.errors import ConfigError
-from edge.sections import CaptureSettings, RelaySettings, SwitchSettings
+from edge.sections import CaptureSettings, FeaturesSettings, RelaySettings, SwitchSettings
 from edge.sources import DiscoverSettings, QrngSettings, absolute, absolute_source
 from wire.faults import find_faults
 
@@ -36,6 +36,7 @@ class Known:
     identified: bool
     camera: CameraSettings | None
     qrng: QrngSettings
+    features: FeaturesSettings
     capture: CaptureSettings
     relay: RelaySettings
     switch: SwitchSettings
@@ -62,6 +63,7 @@ def read_known(path: Path) -> Known:
         identified=True,
         camera=settings.camera,
         qrng=settings.qrng,
+        features=settings.features,
         capture=settings.capture,
         relay=settings.relay,
         switch=settings.switch,
@@ -80,6 +82,7 @@ def _rest_of(sections: dict[str, Any], path: Path, faults: tuple[Fault, ...]) ->
         identified=device.id != UNKNOWN,
         camera=camera,
         qrng=absolute_source(qrng or DiscoverSettings(), base),
+        features=_usable(sections, "features", FeaturesSettings, FeaturesSettings()),
         capture=absolute(_usable(sections, "capture", CaptureSettings, CaptureSettings()), base, "state"),
         relay=absolute(_usable(sections, "relay", RelaySettings, RelaySettings()), base, "socket", "state"),
         switch=absolute(_usable(sections, "switch", SwitchSettings, SwitchSettings()), base, "file"),
