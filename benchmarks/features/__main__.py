@@ -106,7 +106,7 @@ def full(data: Path, count: int) -> list[Group]:
         raise SystemExit(f"{photos}: no such folder. Give the folder that holds photos/, clips/ and person.mp4.")
     tuning = list(photographs(photos, count // 2, tuning=True))
     held = list(photographs(photos, count, tuning=False))
-    groups = [Group("photographs", held, tuning, ("still", "moderate", "wide"), LEVELS, cluster=True)]
+    groups = [Group("photographs", held, tuning, ("still", "moderate", "wide"), LEVELS, cluster=True, pooled=True)]
     if seen := list(clips(data)):
         person = [place for place in seen if place.name == "person"]
         if person:
@@ -114,7 +114,7 @@ def full(data: Path, count: int) -> list[Group]:
             wide = photographs(photos, STRANGERS, tuning=False, size=(768, 432))
             alone = [*person, *(replace(place, stranger=True) for place in wide)]
             groups.append(Group("person.mp4", alone, tuning, ("still",), local, draws=DRAWS))
-        groups.append(Group("clips", seen, tuning, ("still",), CLIP_LEVELS))
+        groups.append(Group("clips", seen, tuning, ("still",), CLIP_LEVELS, pooled=True))
     half = max(4, count // 2)
     lit = [level for level in LEVELS if level.cell != 32]
     groups.append(

@@ -19,6 +19,9 @@ from benchmarks.features.places import Place
 from benchmarks.features.score import Row, Tuned, Values, each, found_again, scores, spread, tune
 from benchmarks.features.vectors import Vector, clusters, few_shot, ranks
 
+Looked = dict[str, list[dict[tuple[str, str], Vector]]]
+"""Vectors by name, then by seed, then by (place, view)."""
+
 TUNING_SEED = 1000
 TUNING_OTHERS = 3
 """Other places that each tuning place is held against."""
@@ -31,6 +34,7 @@ class Group:
     views: that are compared with the first, and asked of the gallery of first views. tuning: places with the same views
     that thresholds and codebooks come from, and no table shows. cluster: whether clusters are made of all views.
     draws: of the noise, for a group of one place: intervals are then over draws; 0: as many as there are seeds.
+    pooled: whether its places are also in one gallery with those of the other pooled groups.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Group:
     levels: Sequence[Level]
     cluster: bool = False
     draws: int = 0
+    pooled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ def work(task: Task, groups: Sequence[Group], methods: Mapping[str, Make], seeds
     level = task.level
     method = methods[task.method](level.cell, level.noise)
     learned: dict[int, Learned] = {}
-    rows = []
+    rows, shared = [], []
     for group in groups:
         if level not in group.levels or not (level.local or _has_vector(method, group, level)):
             continue
@@ -77,8 +82,29 @@ def work(task: Task, groups: Sequence[Group], methods: Mapping[str, Make], seeds
         if key not in learned:
             views = dict.fromkeys(view for one in groups if one.tuning is group.tuning for view in one.views)
             learned[key] = learn(method, group.tuning, level, list(views))
-        rows += measure(method, group, level, learned[key], seeds)
-    return rows
+        found, looks = measure(method, group, level, learned[key], seeds)
+        rows += of_pairs(method, group, level, learned[key], found)
+        rows += of_vectors(group, level, looks)
+        if group.pooled:
+            shared.append((group, looks))
+    return rows + together(level, shared)
+
+
+def together(level: Level, shared: Sequence[tuple[Group, Looked]]) -> list[Row]:
+    """Rows of one gallery of all pooled groups, in the views that all of them have."""
+    if len(shared) < 2:
+        return []
+    views = [view for view in shared[0][0].views if all(view in group.views for group, _ in shared)]
+    every = Group(", ".join(group.name for group, _ in shared), (), (), views, ())
+    looks = {
+        name: [
+            {key: vector for part in parts for key, vector in part.items() if key[1] in {"first", *views}}
+            for parts in zip(*(of[name] for _, of in shared), strict=True)
+        ]
+        for name in shared[0][1]
+        if all(name in of for _, of in shared)
+    }
+    return of_vectors(every, level, looks)
 
 
 def learn(method: Method, places: Sequence[Place], level: Level, views: Sequence[str]) -> Learned:
@@ -90,10 +116,10 @@ def learn(method: Method, places: Sequence[Place], level: Level, views: Sequence
     return Learned(book(method, seen, TUNING_SEED), {view: tune(_of(pairs, view)) for view in views})
 
 
-def measure(method: Method, group: Group, level: Level, learned: Learned, seeds: int) -> list[Row]:
-    """All rows of one method at one level in one group."""
+def measure(method: Method, group: Group, level: Level, learned: Learned, seeds: int) -> tuple[list[Outcome], Looked]:
+    """All pairs and all vectors of one group, over the seeds."""
     found: list[Outcome] = []
-    looks: dict[str, list[dict[tuple[str, str], Vector]]] = {}
+    looks: Looked = {}
     # Without noise, one draw is as good as many.
     for seed in range((group.draws or seeds) if level.sd else 1):
         seen = look(method, group.held, level, seed, group.views)
@@ -101,12 +127,23 @@ def measure(method: Method, group: Group, level: Level, learned: Learned, seeds:
             found += outcomes(method, group.held, seen, group.views)
         for name, made in vectors(method, seen, learned.centres).items():
             looks.setdefault(name, []).append(made)
+    return found, {} if group.draws else looks
+
+
+def of_pairs(method: Method, group: Group, level: Level, learned: Learned, found: Sequence[Outcome]) -> list[Row]:
+    """Rows of points and matches, none for a method without points."""
     rows = []
     for view in group.views if any(one.points for one in found) else ():
-        seen_in, tuned, by_draw = _of(found, view), learned.tuned[view], bool(group.draws)
-        row = _row(group, view, level, method.name, scores(seen_in, tuned, by_draw=by_draw))
-        rows.append(replace(row, each=each(seen_in, tuned, by_draw=by_draw)))
-    for name, per_seed in () if group.draws else looks.items():
+        seen, tuned, by_draw = _of(found, view), learned.tuned[view], bool(group.draws)
+        row = _row(group, view, level, method.name, scores(seen, tuned, by_draw=by_draw))
+        rows.append(replace(row, each=each(seen, tuned, by_draw=by_draw)))
+    return rows
+
+
+def of_vectors(group: Group, level: Level, looks: Looked) -> list[Row]:
+    """Rows of places found again and of clusters."""
+    rows = []
+    for name, per_seed in looks.items():
         again = {view: found_again([ranks(one, view) for one in per_seed]) for view in group.views}
         rows += [_row(group, view, level, name, values) for view, values in again.items()]
         if group.cluster:

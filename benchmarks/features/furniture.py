@@ -29,22 +29,27 @@ class Panel:
         unit: Array = across / np.linalg.norm(across)
         return unit
 
-    def hit(self, origin: Array, rays: Array) -> tuple[Array, Array, Array]:
-        """Where rays (n, 3) from one or n origins meet it: in lengths of a ray, infinite where not; and 0..1 on it."""
+    def hit(self, origin: Array, rays: Array, before: Array) -> tuple[NDArray[np.intp], Array, Array]:
+        """Which rays (n, 3) from one or n origins meet it, and before which distance (n,), in lengths of each ray.
+
+        Returns:
+            indices (m,) of those rays; how far away it is met (m,); and where on it (m, 2), 0..1 along each edge.
+        """
         normal = self.normal
         with np.errstate(divide="ignore", invalid="ignore"):
             far = ((self.corner - origin) @ normal) / (rays @ normal)
-            # One product with both edges; the offset from the corner is never made whole.
-            edges = np.stack([self.right / (self.right @ self.right), self.up / (self.up @ self.up)], axis=1)
-            on = (origin - self.corner) @ edges + far[:, None] * (rays @ edges)
-            met = (far > NEAR) & ((on >= 0) & (on <= 1)).all(axis=1)
-        return np.where(met, far, np.inf), on[:, 0], on[:, 1]
+            ahead = np.flatnonzero((far > NEAR) & (far < before))
+        edges = np.stack([self.right / (self.right @ self.right), self.up / (self.up @ self.up)], axis=1)
+        start = origin if origin.ndim == 1 else origin[ahead]
+        on = (start - self.corner) @ edges + far[ahead, None] * (rays[ahead] @ edges)
+        met = ((on >= 0) & (on <= 1)).all(axis=1)
+        return ahead[met], far[ahead[met]], on[met]
 
-    def sample(self, along: Array, above: Array) -> Array:
-        """Reflectance at points on it, 0..1 each way."""
+    def sample(self, on: Array) -> Array:
+        """Reflectance at points (m, 2) on it, 0..1 along each edge."""
         rows, columns = self.texture.shape
-        i = np.clip((above * rows).astype(int), 0, rows - 1)
-        j = np.clip((along * columns).astype(int), 0, columns - 1)
+        i = np.minimum((on[:, 1] * rows).astype(int), rows - 1)
+        j = np.minimum((on[:, 0] * columns).astype(int), columns - 1)
         found: Array = self.texture[i, j]
         return found
 

@@ -72,10 +72,9 @@ def look(panels: Sequence[Panel], random: np.random.Generator, width: int, heigh
     nearest = np.full(len(rays), np.inf)
     reflectance, normal = np.zeros(len(rays)), np.zeros((len(rays), 3))
     for panel in panels:
-        far, along, above = panel.hit(eye, rays)
-        closer = far < nearest
-        nearest[closer] = far[closer]
-        reflectance[closer] = panel.sample(along[closer], above[closer])
+        closer, far, on = panel.hit(eye, rays, nearest)
+        nearest[closer] = far
+        reflectance[closer] = panel.sample(on)
         towards = np.sign((eye - panel.corner) @ panel.normal)
         normal[closer] = towards * panel.normal
     return Surface(reflectance, eye + nearest[:, None] * rays, normal)
@@ -87,9 +86,10 @@ def shade(surface: Surface, panels: Sequence[Panel], light: Light) -> Array:
     towards = np.array(light.lamp) - start
     far = np.linalg.norm(towards, axis=1)
     slope = np.clip((surface.normal * towards).sum(axis=1) / far, 0, 1)
-    lit = np.ones(len(far), np.bool_)
+    lit = slope > 0
     for panel in panels:
-        lit &= panel.hit(start, towards)[0] >= 1
+        shaded, _, _ = panel.hit(start, towards, lit.astype(np.float64))
+        lit[shaded] = False
     shone = surface.reflectance * (light.ambient + lit * light.strength * slope / (2 + far**2))
     grey: Array = 255 * np.clip(light.gain * shone, 0, 1) ** light.gamma
     return grey

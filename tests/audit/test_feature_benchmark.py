@@ -445,3 +445,15 @@ def test_what_a_row_keeps_of_each_place_adds_up_to_its_means(small_rows):
     for index, kind in enumerate(EACH):
         total = sum(one[index] for one in row.each.values())
         assert total / len(row.each) == pytest.approx(row.values[f"{kind} correct"].value)
+
+
+def test_pooled_groups_are_asked_in_one_gallery():
+    cv2.setNumThreads(1)
+    places = list(drawn(4, tuning=False))
+    groups = [
+        Group(name, part, (), ("still",), (Level(64, 22.5),), pooled=True)
+        for name, part in (("a", places[:2]), ("b", places[2:]))
+    ]
+    rows = [row for _, rows in run(groups, {"thumbnail": line_up()["thumbnail"]}, 2) for row in rows]
+    counted = {row.group: row.values["recall@1"].n for row in rows}
+    assert counted == {"a": 2, "b": 2, "a, b": 4}
