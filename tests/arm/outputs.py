@@ -18,7 +18,7 @@ from factories import make_observation
 
 from drivers.emulated.faults import seeded
 from drivers.emulated.place import PlaceCamera
-from edge.features.describe import describe
+from edge.features.classical import Classical
 from edge.features.map import Map, undo
 from edge.privacy.cells import CellSums
 from edge.privacy.lut import ClipLut, LinearLut, LogLut, ResidualLut, log_table
@@ -96,7 +96,7 @@ def features():
     camera.read(plane, 1.0)
     CellSums(mechanism.lut, 8, 60, 80).add(plane, sums)
     estimate = undo(1, sums, mechanism)
-    found = describe(Map(estimate.grey.astype(np.float32), estimate.noise, 8, 640, 480, (1,)))
+    found = Classical().describe(Map(estimate.grey.astype(np.float32), estimate.noise, 8, 640, 480, (1,)))
     return {
         "keypoints": found.keypoints.tolist(),
         "descriptors": found.descriptors.tolist(),
