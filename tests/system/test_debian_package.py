@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from models.manifest import read_manifest
+from models.pinned import PINNED
+
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "1.2.3-4"
 
@@ -137,3 +140,16 @@ def test_the_pinned_wheels_are_what_the_program_asks_for():
     pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "packaging/wheels.txt").read_text(), re.MULTILINE))
     assert names <= pinned
     assert "numpy" not in pinned
+
+
+def test_the_wheel_takes_every_file_of_a_model():
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["models"]
+    taken = {path for pattern in patterns for path in (ROOT / "models").glob(pattern)}
+    tracked = subprocess.run(["git", "ls-files", "models"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    shipped = {ROOT / name for name in tracked.split() if name.count("/") == 1 and not name.endswith(".py")}
+    assert shipped
+    assert shipped <= taken
+    for pin in PINNED:
+        manifest = read_manifest((ROOT / "models" / f"{pin}.json").read_bytes())
+        assert ROOT / "models" / manifest.network.file in taken
+        assert manifest.codebook is None or ROOT / "models" / manifest.codebook.file in taken
