@@ -151,7 +151,8 @@ def pooled(context: Whole) -> Whole:
     parts = [(slice(0, rows), slice(0, columns))]
     parts += [(down, across) for down in halves(rows) for across in halves(columns)]
     means = [power[:, down, across].sum(axis=(1, 2)) / power[0, down, across].size for down, across in parts]
-    return np.rint(np.sqrt(np.concatenate(means)) * POOLED_STEPS).astype(np.int64)
+    whole: Whole = np.rint(np.sqrt(np.concatenate(means)) * POOLED_STEPS).astype(np.int64)
+    return whole
 
 
 def halves(side: int) -> list[slice]:

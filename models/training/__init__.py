@@ -1,1 +1,1 @@
-"""How the network of models/ was made: places, views, noise, loss, training, export. Needs PyTorch; the daemon never does."""
+"""How the network was made: places, views, noise, training, export. Needs PyTorch; the daemon never does."""

@@ -24,7 +24,7 @@ def draw(rng: np.random.Generator) -> Image:
         plane += float(rng.uniform(2, 18)) * _cloud(rng, HEIGHT, WIDTH, float(rng.uniform(0.7, 1.8)))
     if rng.random() < 0.6:
         plane *= _light(rng)
-    plane = cv2.GaussianBlur(plane, (0, 0), float(rng.uniform(0.4, 1.2)))
+    plane = cv2.GaussianBlur(plane, (0, 0), float(rng.uniform(0.4, 1.2))).astype(np.float32)
     low, high = np.percentile(plane, (1, 99))
     dark = float(rng.uniform(0, 90))
     bright = float(rng.uniform(dark + 40, 255))

@@ -3,8 +3,6 @@
 Only operations whose 8-bit form is exact on every processor: convolutions, ReLU, sums and nearest up-sampling.
 """
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -18,7 +16,7 @@ REGIONS = 10
 
 
 class Trunk(nn.Module):
-    """maps (n, 2, rows, columns), both multiples of 8 → local (n, 32, rows, columns), context (n, 20, rows/4, columns/4)."""
+    """(n, 2, rows, columns), both multiples of 8 → local (n, 32, rows, columns), context (n, 20, rows/4, columns/4)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,12 +84,11 @@ def folded(trunk: Trunk) -> Trunk:
     for block in trunk.modules():
         if isinstance(block, Block) and isinstance(block.norm, nn.BatchNorm2d):
             norm, conv = block.norm, block.conv
-            assert norm.running_mean is not None
-            assert norm.running_var is not None
-            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+            gain = norm.weight / torch.sqrt(variance + norm.eps)
             whole = nn.Conv2d(conv.in_channels, conv.out_channels, 3, conv.stride, 1)
             whole.weight.data = conv.weight.data * gain.data[:, None, None, None]
-            whole.bias = nn.Parameter((norm.bias - norm.running_mean * gain).detach())
+            whole.bias = nn.Parameter((norm.bias - mean * gain).detach())
             block.conv, block.norm = whole, nn.Identity()
     return trunk
 
@@ -114,6 +111,3 @@ def _conv(incoming: int, outgoing: int, stride: int = 1) -> Block:
 
 def _double(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
-
-
-State = Mapping[str, Tensor]

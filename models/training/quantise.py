@@ -57,7 +57,7 @@ class Scale:
         return float(np.square((bytes_ - self.zero) * self.step - values, dtype=np.float64).sum())
 
 
-class Reader(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
+class Reader(CalibrationDataReader):  # ONNX Runtime has no types
     """Maps, one at a time."""
 
     def __init__(self, name: str, maps: Maps) -> None:

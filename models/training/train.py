@@ -1,10 +1,11 @@
 """Train the trunk and the head on the daemon's own noise, without a label.
 
-    python -m models.training.train --photos FOLDER [FOLDER ...] --steps 12000 --seed 1 --out RUN
+    python -m models.training.train --photos FOLDER --steps 4000 --seed 1 --out RUN
 
 Descriptors: each point of one map's lattice must name its place on the lattice of another map of the same place, in
-between its points too, against all others there and points of other places (dual softmax: Rocco et al., NeurIPS 2018). Vector: a map must find the other map of its
-place among those of other places (InfoNCE: van den Oord et al., 2018). The noise grows over the first steps.
+between its points too, against all others there and points of other places (dual softmax: Rocco et al., NeurIPS 2018).
+Vector: a map must find the other map of its place among those of other places (InfoNCE: van den Oord et al., 2018).
+The noise grows over the first steps.
 """
 
 import argparse
@@ -105,7 +106,10 @@ class Supply:
 def batch_of(pairs: list[Pair]) -> Batch:
     """What the network learns from in one step."""
     maps = normalise(np.concatenate([p.noised for p in pairs]), np.concatenate([p.noise for p in pairs]))
-    tasks = [(task(p.clean[0], p.homography), task(p.clean[1], np.linalg.inv(p.homography))) for p in pairs]
+    tasks = [
+        (task(p.clean[0], p.homography), task(p.clean[1], np.linalg.inv(p.homography).astype(np.float64)))
+        for p in pairs
+    ]
     return Batch(torch.from_numpy(maps), tasks)
 
 
@@ -147,7 +151,12 @@ def local_loss(a: Tensor, b: Tensor, tasks: list[tuple[Task, Task]], rng: torch.
         for one, two, wanted in ((a[k], b[k], both[0]), (b[k], a[k], both[1])):
             if len(wanted.asked) < 8:
                 continue
-            row = torch.log_softmax(one[wanted.asked] @ torch.cat((two, others)).T / TEMPERATURE, 1)
+            mine = one[wanted.asked]
+            # The same point of the lattice in all other places: what is alike there is alike for a wrong reason.
+            strange = torch.cat([a[:k], a[k + 1 :]])[:, wanted.asked]
+            lattice_alike = torch.einsum("pc,npc->pn", mine, strange)
+            scores = torch.cat((mine @ torch.cat((two, others)).T, lattice_alike), 1)
+            row = torch.log_softmax(scores / TEMPERATURE, 1)
             total = total - (wanted.share * row.gather(1, wanted.named)).sum(1).mean()
             count += 1
     return total / max(1, count)

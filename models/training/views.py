@@ -26,6 +26,12 @@ LEFT_OUT = (26.0, 34.0)
 """Levels that are never trained on: the benchmark measures one of them."""
 CLEAN = 0.1
 """Share of maps without noise."""
+KINDS = ((0.06, 0.005), (0.6, 0.05), (1.4, 0.11), (0.3, 0.3))
+"""How two views differ: strength of the homography, and largest shift in parts of the view.
+
+A camera that stays, one that was knocked, one that was put up again, and one that looks elsewhere. The last teaches
+that where a point is on the map says nothing about what is there."""
+SHARES = (0.15, 0.35, 0.2, 0.3)
 STEPS_PER_GREY = 256
 """Sums of a cell of 16 x 16 pixels and one frame: the coarsest steps of any profile."""
 
@@ -51,9 +57,10 @@ class Place:
         self.levels: list[Grid] = [image.astype(np.float32)]
         while min(self.levels[-1].shape) > 2 * ROWS:
             height, width = (side // 2 for side in self.levels[-1].shape)
-            self.levels.append(cv2.resize(self.levels[-1], (width, height), interpolation=cv2.INTER_AREA))
+            smaller = cv2.resize(self.levels[-1], (width, height), interpolation=cv2.INTER_AREA)
+            self.levels.append(smaller.astype(np.float32))
 
-    def view(self, from_image: NDArray[np.float64], flip: bool) -> Grid:
+    def view(self, from_image: NDArray[np.float64], *, flip: bool) -> Grid:
         """The cells seen through a homography from pixels of the image to unit coordinates of the view."""
         height, width = self.levels[0].shape
         # Pixels of the image per pixel of the view, at its middle, say which halving is sampled.
@@ -84,14 +91,15 @@ def pair_of(place: Place, rng: np.random.Generator, *, loudness: float, other: P
     height, width = place.levels[0].shape
     base = _framing(height, width, rng)
     flip = bool(rng.random() < 0.5)
-    kind = rng.choice(3, p=(0.3, 0.5, 0.2))
-    moves = [np.eye(3), _move(rng, (0.06, 0.6, 1.4)[kind])]
-    seen = [place.view(move @ base, flip) for move in moves]
+    strength, shift = KINDS[rng.choice(len(KINDS), p=SHARES)]
+    moves = [np.eye(3), _move(rng, strength, shift)]
+    seen = [place.view(move @ base, flip=flip) for move in moves]
     if other is not None:
-        second = _framing(*other.levels[0].shape, rng)
+        second = _framing(other.levels[0].shape[0], other.levels[0].shape[1], rng)
         share = float(rng.uniform(0.2, 0.5))
         seen = [
-            (1 - share) * one + share * other.view(move @ second, flip) for one, move in zip(seen, moves, strict=True)
+            (1 - share) * one + share * other.view(move @ second, flip=flip)
+            for one, move in zip(seen, moves, strict=True)
         ]
     inverted = rng.random() < 0.25
     contrast, middle = float(np.exp(rng.uniform(np.log(0.15), np.log(1.2)))), float(rng.uniform(60, 200))
@@ -127,14 +135,14 @@ def _framing(height: int, width: int, rng: np.random.Generator) -> NDArray[np.fl
     return np.array([[1 / across, 0, -left / across], [0, 1 / down, -top / down], [0, 0, 1]])
 
 
-def _move(rng: np.random.Generator, strength: float) -> NDArray[np.float64]:
-    """A homography of the unit square: corners, rotation, scale and shift. At 1, as wide as the benchmark's."""
+def _move(rng: np.random.Generator, strength: float, widest: float) -> NDArray[np.float64]:
+    """A homography of the unit square: corners, rotation, scale and shift. At 1 and 0.08, the benchmark's."""
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64)
     jittered = corners + strength * rng.uniform(-0.06, 0.06, (4, 2))
     perspective = cv2.getPerspectiveTransform(corners.astype(np.float32), jittered.astype(np.float32))
     angle = math.radians(strength * float(rng.uniform(-18, 18)))
     scale = math.exp(strength * float(rng.uniform(-1, 1)) * math.log(1.2))
-    shift = strength * rng.uniform(-0.08, 0.08, 2)
+    shift = rng.uniform(-widest, widest, 2)
     ratio = COLUMNS / ROWS
     turn = np.array(
         [
