@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from benchmarks.features.sightings import Sighting
 from collector.match.calibration import Calibration, Judge, Whitening, sigmoid
 from collector.match.geometry import project
+from collector.match.nearest import Candidates, held
 from collector.match.view import Floats, View, view
-from collector.match.weigh import Evidence, hear, with_place
+from collector.match.weigh import Evidence, descriptor_features, hear, with_place
 
 RIGHT = 1.0
 """Cells within which a match is right, as in the benchmark's tables."""
@@ -29,12 +30,20 @@ SHARES = (0, 0.003, 0.01, 0.03, *(k / 16 for k in range(1, 16)), 0.97, 0.99, 0.9
 """Of the weight, between the groups whose means are the corners of a judge's curve: finer where it is surest."""
 MOST_AGREEING = 0.995
 PRIOR = 0.5
+THIN = 3
+"""One pair of a place in so many serves for what needs no geometry."""
+SLACK = 0.1
+"""Cells: positions travel in steps of a sixth of a cell and finer."""
+BELONGS = 2.0
+"""Cells from the truth within which a candidate's scatter is measured."""
+SHARPNESSES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 RIDGE = 1e-3
 
 DESCRIPTOR = ("likelihood", "margin", "strength", "count", "noise")
 PLACE = ("still", "moved", "support", "count", "haze", "cosine", "vectors", "hazy_cosine", "mute")
 MATCH = (
     *DESCRIPTOR,
+    "guided",
     *("within_1", "within_2", "within_3", "within_2_cells", "supported", "support", "evidence", "lost"),
     *("agreed", "place", "here"),
 )
@@ -59,9 +68,9 @@ def calibrate(tuning: Sequence[Sighting], *, chance: int, fitted: str) -> Calibr
         chance: the most keypoints that its maps of pure noise had.
         fitted: on what, in words.
     """
-    pairs = [views(one) for one in tuning]
-    whitening = whiten(pairs, tuning)
     made = tuning[0].a
+    same = [one for one in tuning if one.truth is not None]
+    whitening = whiten([views(one) for one in tuning], tuning)
     never = Judge(bias=0.0, weights={})
     first = Calibration(
         method=made.method,
@@ -69,26 +78,58 @@ def calibrate(tuning: Sequence[Sighting], *, chance: int, fitted: str) -> Calibr
         codebook=made.codebook.hex() if made.codebook else None,
         fitted=fitted,
         prior=PRIOR,
-        slack=slack(pairs, tuning),
+        slack=SLACK,
         chance=chance,
         whitening=whitening,
         descriptor=never,
         match=never,
         place=never,
     )
-    heard = listen(tuning, first)
-    same = [one for one in heard if one.sighting.truth is not None]
-    rows = stacked([one.evidence.match for one in same], DESCRIPTOR)
-    second = msgspec.structs.replace(first, descriptor=judge(rows, np.concatenate([one.right for one in same])))
-    heard = listen(tuning, second, heard)
+    first = placed(same[::THIN], first)
+    alone = [candidates_of(one, first) for one in same[::THIN]]
+    rows = stacked([features for features, _ in alone], DESCRIPTOR)
+    second = msgspec.structs.replace(first, descriptor=judge(rows, np.concatenate([right for _, right in alone])))
+    heard = listen(tuning, second)
     truth = np.array([one.sighting.truth is not None for one in heard])
     rows = stacked([one.evidence.place for one in heard], PLACE)
     third = msgspec.structs.replace(second, place=judge(rows, truth, balance(truth)))
     rows = stacked([match_features(one, third) for one in heard], MATCH)
-    count = [len(one.right) for one in heard]
-    weight = np.repeat(balance(truth), count)
+    weight = np.repeat(balance(truth), [len(one.right) for one in heard])
     right = np.concatenate([one.right for one in heard])
     return msgspec.structs.replace(third, match=judge(rows, right, weight))
+
+
+def placed(same: Sequence[Sighting], calibration: Calibration) -> Calibration:
+    """With the sharpness under which true candidates lie nearest to where they belong, and their scatter then."""
+    found = []
+    for sharpness in SHARPNESSES:
+        tried = msgspec.structs.replace(calibration, sharpness=sharpness)
+        squares, known = [], []
+        for one in same:
+            a, b = views(one)
+            pairs = held(a, b, tried.whitening, sharpness).candidates()
+            off = ((project(np.asarray(one.truth), pairs.first) - pairs.second) ** 2).sum(axis=1)
+            squares.append(off)
+            known.append(a.spread[pairs.pairs[:, 0]] ** 2 + b.spread[pairs.pairs[:, 1]] ** 2)
+        every, spreads = np.concatenate(squares), np.concatenate(known)
+        near = every < BELONGS**2
+        # Of a sum of two squared normal variables the median is 2 ln 2 of the variance along each axis.
+        variance = float(np.median(every[near])) / (2 * np.log(2)) if near.any() else 1.0
+        found.append(
+            (-int((every < RIGHT**2).sum()), sharpness, variance, float(np.median(spreads)) if len(spreads) else 0)
+        )
+    _, sharpness, variance, known_variance = min(found)
+    left = max(variance - SLACK**2, 1e-3)
+    trust = min(1.0, left / known_variance) if known_variance > 0 else 1.0
+    slack = np.sqrt(max(variance - trust * known_variance, SLACK**2))
+    return msgspec.structs.replace(calibration, sharpness=sharpness, trust=_short(trust), slack=_short(float(slack)))
+
+
+def candidates_of(one: Sighting, calibration: Calibration) -> tuple[dict[str, Floats], Bools]:
+    """Before any geometry: features, and which are right."""
+    a, b = views(one)
+    found = held(a, b, calibration.whitening, calibration.sharpness).candidates()
+    return descriptor_features(a, b, found), right_ones(found, one.truth)
 
 
 def match_features(heard: Heard, calibration: Calibration) -> dict[str, Floats]:
@@ -102,24 +143,20 @@ def views(one: Sighting) -> tuple[View, View]:
     return view(one.a, cell=one.level.cell), view(one.b, cell=one.level.cell)
 
 
-def listen(
-    sightings: Sequence[Sighting], calibration: Calibration, before: Sequence[Heard] | None = None
-) -> list[Heard]:
-    """Evidence of every sighting, with what is right. before: of the same, where only judges have changed since."""
+def listen(sightings: Sequence[Sighting], calibration: Calibration) -> list[Heard]:
+    """Evidence of every sighting, with what is right."""
     out = []
-    for index, one in enumerate(sightings):
-        a, b = views(one)
-        evidence = hear(a, b, calibration, found=before[index].evidence.candidates if before else None)
-        out.append(Heard(one, evidence, right_ones(a, b, evidence.candidates.pairs, one.truth)))
+    for one in sightings:
+        evidence = hear(*views(one), calibration)
+        out.append(Heard(one, evidence, right_ones(evidence.candidates, one.truth)))
     return out
 
 
-def right_ones(a: View, b: View, pairs: NDArray[np.intp], truth: Floats | None) -> Bools:
+def right_ones(found: Candidates, truth: Floats | None) -> Bools:
     """(m,) which candidates lie within RIGHT of the truth; none between two places."""
     if truth is None:
-        return np.zeros(len(pairs), np.bool_)
-    moved = project(truth, a.points[pairs[:, 0]])
-    near: Bools = np.linalg.norm(moved - b.points[pairs[:, 1]], axis=1) <= RIGHT
+        return np.zeros(len(found.pairs), np.bool_)
+    near: Bools = np.linalg.norm(project(truth, found.first) - found.second, axis=1) <= RIGHT
     return near
 
 
@@ -172,21 +209,6 @@ def curve_of(score: Floats, right: Bools, weight: Floats) -> tuple[list[float], 
             last = pooled.pop()
             pooled[-1] = [old + new for old, new in zip(pooled[-1], last, strict=True)]
     return [_short(s / t) for t, s, _ in pooled], [_short(r / t) for t, _, r in pooled]
-
-
-def slack(pairs: Sequence[tuple[View, View]], tuning: Sequence[Sighting]) -> float:
-    """Standard deviation per axis of true residuals beyond the spreads; a median, so that wrong ones do not count."""
-    squares, known = [], []
-    for (a, b), one in zip(pairs, tuning, strict=True):
-        if one.truth is not None:
-            i, j, distance = together(a, b, one.truth, 2.0)
-            squares.append(distance**2)
-            known.append(a.spread[i] ** 2 + b.spread[j] ** 2)
-    if not squares or not len(np.concatenate(squares)):
-        return 0.5
-    # Of a sum of two squared normal variables the median is 2 ln 2 of the variance per axis.
-    beyond = np.median(np.concatenate(squares)) / (2 * np.log(2)) - np.median(np.concatenate(known))
-    return _short(float(np.sqrt(max(beyond, 0.1**2))))
 
 
 def together(a: View, b: View, truth: Floats, within: float) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:

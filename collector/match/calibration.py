@@ -90,8 +90,10 @@ class Calibration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
 
     method, model, codebook: what makes the features; model and codebook are SHA-256 in hexadecimal, or None.
     fitted: in words, on what, with which seed. prior: the share of same places among the pairs of the fit, which is
-    the probability that stands where nothing speaks. slack: standard deviation per axis, in cells, of where a right
-    match lies beyond what the spreads say. chance: the most keypoints that maps of pure noise had.
+    the probability that stands where nothing speaks. sharpness: how much, per nat, the keypoints around a match say of
+    where it lies; 0 where keypoints are where they are. trust: part of the spreads' variance that right matches have
+    then; slack: standard deviation per axis, in cells, that they have beyond it. chance: the most keypoints that maps
+    of pure noise had.
     descriptor: that a candidate is right, by its descriptors alone. match: by everything. place: that two maps show
     one place.
     """
@@ -101,6 +103,8 @@ class Calibration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
     codebook: str | None
     fitted: str
     prior: Share
+    sharpness: Annotated[float, Meta(ge=0)] = 0.0
+    trust: Annotated[float, Meta(gt=0, le=1)] = 1.0
     slack: Positive
     chance: Annotated[int, Meta(ge=0)]
     whitening: Whitening

@@ -22,8 +22,8 @@ DRIFT = 2.0
 """Cells that a fixed camera may have drifted by."""
 LARGEST_ZOOM = 2.0
 """Similarities that zoom further, in or out, count as chance."""
-LIKELIEST = 64
-"""Candidates that hypotheses are made of: 2016 pairs."""
+LIKELIEST = 48
+"""Candidates that hypotheses are made of: 1128 pairs."""
 WIDTHS = (4.0, 2.0, 1.0, 1.0, 1.0)
 """Factors on the known spread, one for each step of the refinement."""
 FEWEST = 4.0

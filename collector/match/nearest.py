@@ -1,4 +1,4 @@
-"""Candidate matches: mutual nearest neighbours under a likelihood that knows the noise."""
+"""Candidate matches: mutual nearest neighbours under a likelihood that knows the noise, and where they lie."""
 
 from dataclasses import dataclass
 
@@ -8,37 +8,73 @@ from numpy.typing import NDArray
 from collector.match.calibration import Whitening
 from collector.match.view import Floats, View
 
-ROWS = 32
-"""Keypoints of one map that are held against all of the other at a time: bounds the memory."""
-GROUP = 16
-"""Components whose 1 - ρ² are multiplied: each is at least 1e-16."""
+NEAR = 3.0
+"""Cells around a keypoint in which others describe nearly the same place: no rivals, but they say where it lies."""
+STEPS = 2
+"""Strengths are rounded to so many steps per octave, so that whole groups share one correlation."""
+FAINTEST, STRONGEST = -2.0, 6.0
+"""Octaves between which strengths count."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Pairs of keypoints, each the other's nearest.
+    """Pairs of keypoints that may be one.
 
     pairs: (m, 2) indices. likelihood: (m,) nats by which the two descriptors speak for one point rather than two.
-    margin: (m,) nats to the next best partner of either, at least 0; a partner that says nothing (0 nats) counts.
+    margin: (m,) nats to the next best partner of either beyond NEAR cells; a partner that says nothing (0 nats) counts.
+    Negative only for pairs that are not each other's nearest. first, second: (m, 2) where they lie, in cells.
     """
 
     pairs: NDArray[np.intp]
     likelihood: Floats
     margin: Floats
+    first: Floats
+    second: Floats
 
 
-def candidates(a: View, b: View, whitening: Whitening) -> Candidates:
-    """The mutual nearest neighbours of two views, in the order of the first's keypoints."""
-    if not len(a.points) or not len(b.points) or a.descriptors.shape[1] != b.descriptors.shape[1]:
-        return Candidates(np.empty((0, 2), np.intp), np.empty(0), np.empty(0))
-    ratio = likelihood_ratio(a, b, whitening)
-    rows = np.arange(len(ratio))
-    nearest = ratio.argmax(axis=1)
-    mutual = rows[ratio.argmax(axis=0)[nearest] == rows]
-    pairs = np.stack([mutual, nearest[mutual]], axis=1)
-    best = ratio[pairs[:, 0], pairs[:, 1]]
-    second = np.maximum(_second(ratio, axis=1)[pairs[:, 0]], _second(ratio, axis=0)[pairs[:, 1]])
-    return Candidates(pairs, best, np.maximum(best - second, 0))
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """All keypoints of one view held against all of another's. ratio: (n, m), see `likelihood_ratio`.
+
+    sharpness: per nat, see `Calibration`.
+    """
+
+    a: View
+    b: View
+    ratio: Floats
+    sharpness: float
+
+    def candidates(self) -> Candidates:
+        """The mutual nearest neighbours, in the order of the first's keypoints."""
+        if not self.ratio.size:
+            return self.chosen(np.empty((0, 2), np.intp))
+        rows = np.arange(len(self.ratio))
+        nearest = self.ratio.argmax(axis=1)
+        mutual = rows[self.ratio.argmax(axis=0)[nearest] == rows]
+        return self.chosen(np.stack([mutual, nearest[mutual]], axis=1))
+
+    def chosen(self, pairs: NDArray[np.intp]) -> Candidates:
+        """Any pairs (m, 2), as candidates."""
+        i, j = pairs.T
+        best = self.ratio[i, j]
+        across, along = _close(self.b.points)[j], _close(self.a.points)[i]
+        rows, columns = self.ratio[i], self.ratio[:, j].T
+        second = np.maximum(_highest(rows, ~across), _highest(columns, ~along))
+        # Each view says where the other's keypoint lies; the mean of both pairs of places is used.
+        first, other = self.a.points[i], self.b.points[j]
+        if self.sharpness:
+            first = (first + _placed(self.sharpness * (columns - best[:, None]), along, self.a.points)) / 2
+            other = (other + _placed(self.sharpness * (rows - best[:, None]), across, self.b.points)) / 2
+        return Candidates(pairs, best, best - second, first, other)
+
+
+def held(a: View, b: View, whitening: Whitening, sharpness: float = 0.0) -> Held:
+    """Hold two views against each other.
+
+    Raises:
+        ValueError: a view's descriptors are not of the calibration's length.
+    """
+    return Held(a, b, likelihood_ratio(a, b, whitening), sharpness)
 
 
 def likelihood_ratio(a: View, b: View, whitening: Whitening) -> Floats:
@@ -48,33 +84,47 @@ def likelihood_ratio(a: View, b: View, whitening: Whitening) -> Floats:
     ρ = r(s)·r(t), r being the calibration's agreement, and those of two points do not. (Probabilistic linear
     discriminant analysis, Ioffe, ECCV 2006, with the noise known for each sample.)
     """
-    x, along = _whitened(a, whitening)
-    y, across = _whitened(b, whitening)
-    parts = [_ratio(x[i : i + ROWS], along[i : i + ROWS], y, across) for i in range(0, len(x), ROWS)]
-    return np.concatenate(parts)
-
-
-def _whitened(view: View, whitening: Whitening) -> tuple[Floats, Floats]:
-    components = (view.descriptors - np.array(whitening.mean)) @ np.array(whitening.basis).T
-    deviation = whitening.at(whitening.deviation, view.strength)
-    return components / deviation, whitening.at(whitening.agreement, view.strength)
-
-
-def _ratio(x: Floats, along: Floats, y: Floats, across: Floats) -> Floats:
-    correlation = along[:, None] * across[None]
-    left = 1 - correlation**2
-    # The logarithm of a product, in groups that cannot underflow: one logarithm per group costs less than one each.
-    groups = range(0, left.shape[2], GROUP)
-    logarithms = sum((np.log(left[:, :, k : k + GROUP].prod(axis=2)) for k in groups), np.zeros(left.shape[:2]))
-    distance = correlation * (x[:, None] ** 2 + y[None] ** 2) - (2 * x)[:, None] * y[None]
-    ratio: Floats = -0.5 * (logarithms + np.einsum("ijk,ijk->ij", distance, correlation / left))
+    if {a.descriptors.shape[1], b.descriptors.shape[1]} != {len(whitening.mean)}:
+        raise ValueError(f"descriptors have not {len(whitening.mean)} components")
+    ratio = np.zeros((len(a.points), len(b.points)))
+    for x, along, rows in _grouped(a, whitening):
+        for y, across, columns in _grouped(b, whitening):
+            correlation = along * across
+            left = 1 - correlation**2
+            square, product = correlation**2 / (2 * left), correlation / left
+            spoken = (x * product) @ y.T - (x**2 @ square)[:, None] - (y**2 @ square)[None]
+            ratio[np.ix_(rows, columns)] = spoken - 0.5 * np.log(left).sum()
     return ratio
 
 
-def _second(ratio: Floats, axis: int) -> Floats:
-    """The second largest along an axis, at least 0."""
-    if ratio.shape[axis] < 2:
-        return np.zeros(ratio.shape[1 - axis])
-    ordered = np.partition(ratio, ratio.shape[axis] - 2, axis=axis)
-    second: Floats = np.maximum(ordered.take(ratio.shape[axis] - 2, axis=axis), 0)
-    return second
+def _grouped(view: View, whitening: Whitening) -> list[tuple[Floats, Floats, NDArray[np.intp]]]:
+    """Whitened components, agreement and indices of the keypoints of each rounded strength."""
+    octaves = np.clip(np.log2(np.maximum(view.strength, 2**FAINTEST)), FAINTEST, STRONGEST)
+    steps = np.rint(octaves * STEPS)
+    components = (view.descriptors - np.array(whitening.mean)) @ np.array(whitening.basis).T
+    groups = []
+    for step in np.unique(steps):
+        rows = np.flatnonzero(steps == step)
+        strength = np.array([2 ** (step / STEPS)])
+        deviation, agreement = (whitening.at(table, strength) for table in (whitening.deviation, whitening.agreement))
+        groups.append((components[rows] / deviation, agreement[0], rows))
+    return groups
+
+
+def _close(points: Floats) -> NDArray[np.bool_]:
+    """(n, n) which lie within NEAR of each other; each does of itself."""
+    near: NDArray[np.bool_] = ((points[:, None] - points[None]) ** 2).sum(axis=2) <= NEAR**2
+    return near
+
+
+def _highest(ratio: Floats, which: NDArray[np.bool_]) -> Floats:
+    """(m,) the largest of each row among some, at least 0."""
+    highest: Floats = np.where(which, ratio, 0.0).max(axis=1, initial=0.0)
+    return highest
+
+
+def _placed(said: Floats, near: NDArray[np.bool_], points: Floats) -> Floats:
+    """(m, 2) mean of the points near each best one, weighed by the exponential of what is said for them."""
+    weight = np.where(near, np.exp(np.minimum(said, 50.0)), 0.0)
+    mean: Floats = (weight @ points) / weight.sum(axis=1, keepdims=True)
+    return mean

@@ -56,10 +56,11 @@ def judge(
         among: the calibrations to choose from; those beside the code where not given.
     """
     known = find(a, among)
-    if known is None or a.descriptors.shape[1] != b.descriptors.shape[1]:
+    first, second = (view(one, cell=cell, unit=max(cells)) for one, cell in zip((a, b), cells, strict=True))
+    lengths = {first.descriptors.shape[1], second.descriptors.shape[1]}
+    if known is None or lengths != {len(known.whitening.mean)}:
         model = f" with model {a.model.hex()[:12]}" if a.model else ""
         return Judged("not enough to tell", f"this collector has no calibration for {a.method}{model}", None)
-    first, second = (view(one, cell=cell, unit=max(cells)) for one, cell in zip((a, b), cells, strict=True))
     weighed = weigh(first, second, known, prior=prior, fixed_camera=fixed_camera)
     return Judged(*_decide(weighed), weighed)
 

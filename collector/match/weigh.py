@@ -6,12 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.match.calibration import Calibration, sigmoid
-from collector.match.geometry import Field, Geometry, Kind, estimate, posterior, squared_residual
-from collector.match.nearest import Candidates, candidates
+from collector.match.geometry import Field, Geometry, Kind, estimate, posterior, project, squared_residual
+from collector.match.nearest import Candidates, Held, held
 from collector.match.view import Floats, View, cosine
 
 WORST = 40.0
 """Nats that a logarithm is kept within before it is weighed."""
+SUPPORTED = 0.5
+"""Probability, given the geometry, from which a candidate holds its keypoints."""
+REACH = 2.5
+"""Standard deviations around its place in which a keypoint is looked for."""
 LOUDEST = 255.0
 """Grey. Noise beyond it is weighed like it: nothing was fitted there."""
 HAZES = (0.0, 8.0)
@@ -23,13 +27,16 @@ class Weighed:
     """What two views have in common.
 
     pairs: (m, 2) candidate matches, indices into the first's and the second's keypoints. right: (m,) calibrated
-    probability that each is right. residual: (m,) distance in cells from where the geometry puts it; infinite where
+    probability that each is right. first, second: (m, 2) where each lies in the one and in the other, in units: surer
+    than its keypoints' places. residual: (m,) distance in cells from where the geometry puts it; infinite where
     there is none. geometry: of the first on the second. same: calibrated probability that both show one place.
     silent: whether one of the maps says nothing, so that `same` is no more than the prior. cosine: of the vectors.
     """
 
     pairs: NDArray[np.intp]
     right: Floats
+    first: Floats
+    second: Floats
     residual: Floats
     geometry: Geometry
     same: float
@@ -71,6 +78,8 @@ def weigh(
     return Weighed(
         pairs=evidence.candidates.pairs,
         right=right,
+        first=evidence.candidates.first,
+        second=evidence.candidates.second,
         residual=evidence.residual,
         geometry=evidence.geometry,
         same=same,
@@ -84,35 +93,74 @@ def says_nothing(view: View, calibration: Calibration) -> bool:
     return not view.vector.any() and len(view.points) <= calibration.chance
 
 
-def hear(
-    a: View, b: View, calibration: Calibration, *, fixed_camera: bool = False, found: Candidates | None = None
-) -> Evidence:
-    """Candidates, geometry and features; what the calibration is fitted to. found: the candidates, where known."""
-    found = found or candidates(a, b, calibration.whitening)
+def hear(a: View, b: View, calibration: Calibration, *, fixed_camera: bool = False) -> Evidence:
+    """Candidates, geometry and features; what the calibration is fitted to."""
+    all_pairs = held(a, b, calibration.whitening, calibration.sharpness)
+    found = all_pairs.candidates()
+    before = _field(a, b, found, calibration)
+    geometry = estimate(before, still_only=fixed_camera)
+    agreed = _agreed(before, geometry)
+    place = _place_features(a, b, geometry, agreed)
+    matches, guided = _guided(all_pairs, found, agreed, geometry, calibration)
+    field = _field(a, b, matches, calibration)
+    residual = np.sqrt(_squares(field, geometry))
+    alone = {**descriptor_features(a, b, matches), "guided": guided}
+    near = _match_features(geometry, _agreed(field, geometry), residual, np.sqrt(field.variance))
+    return Evidence(matches, geometry, residual, place, {**alone, **near})
+
+
+def _field(a: View, b: View, found: Candidates, calibration: Calibration) -> Field:
     i, j = found.pairs.T
-    alone = _descriptor_features(a, b, found)
-    right = calibration.descriptor.probability(alone)
-    variance = a.spread[i] ** 2 + b.spread[j] ** 2 + calibration.slack**2
-    field = Field(a.points[i], b.points[j], variance, right, max(a.area, b.area))
-    geometry = estimate(field, still_only=fixed_camera)
-    squares = squared_residual(field, geometry.matrix) if geometry.kind != "none" else np.full(len(i), np.inf)
-    agreed = posterior(field, squares)
-    return Evidence(
-        candidates=found,
-        geometry=geometry,
-        residual=np.sqrt(squares),
-        place=_place_features(a, b, geometry, agreed),
-        match={**alone, **_match_features(geometry, agreed, np.sqrt(squares), np.sqrt(variance))},
-    )
+    right = calibration.descriptor.probability(descriptor_features(a, b, found))
+    variance = calibration.trust * (a.spread[i] ** 2 + b.spread[j] ** 2) + calibration.slack**2
+    return Field(found.first, found.second, variance, right, max(a.area, b.area))
 
 
-def _descriptor_features(a: View, b: View, found: Candidates) -> dict[str, Floats]:
+def _squares(field: Field, geometry: Geometry) -> Floats:
+    lost = geometry.kind == "none"
+    return np.full(len(field.first), np.inf) if lost else squared_residual(field, geometry.matrix)
+
+
+def _agreed(field: Field, geometry: Geometry) -> Floats:
+    return posterior(field, _squares(field, geometry))
+
+
+def _guided(
+    all_pairs: Held, found: Candidates, agreed: Floats, geometry: Geometry, calibration: Calibration
+) -> tuple[Candidates, Floats]:
+    """The candidates, and those that are nearest where the geometry looks for them. Second: 1 for these, else 0.
+
+    A keypoint that a supported candidate has is not looked for again; an unsupported candidate gives way.
+    """
+    if geometry.kind == "none" or not len(found.pairs):
+        return found, np.zeros(len(found.pairs))
+    a, b = all_pairs.a, all_pairs.b
+    variance = calibration.trust * (a.spread[:, None] ** 2 + b.spread[None] ** 2) + calibration.slack**2
+    squares = ((project(geometry.matrix, a.points)[:, None] - b.points[None]) ** 2).sum(axis=2)
+    good = found.pairs[agreed >= SUPPORTED]
+    allowed = (squares <= REACH**2 * variance) & (all_pairs.ratio > 0)
+    allowed[good[:, 0]] = False
+    allowed[:, good[:, 1]] = False
+    ratio = np.where(allowed, all_pairs.ratio, -np.inf)
+    rows = np.arange(len(ratio))
+    nearest = ratio.argmax(axis=1)
+    mutual = rows[allowed[rows, nearest] & (ratio.argmax(axis=0)[nearest] == rows)]
+    new = np.stack([mutual, nearest[mutual]], axis=1)
+    kept = (agreed >= SUPPORTED) | ~(np.isin(found.pairs[:, 0], new[:, 0]) | np.isin(found.pairs[:, 1], new[:, 1]))
+    both = np.concatenate([found.pairs[kept], new])
+    order = np.argsort(both[:, 0], kind="stable")
+    guided = np.concatenate([np.zeros(int(kept.sum())), np.ones(len(new))])
+    return all_pairs.chosen(both[order]), guided[order]
+
+
+def descriptor_features(a: View, b: View, found: Candidates) -> dict[str, Floats]:
+    """What is known of candidates before any geometry."""
     i, j = found.pairs.T
     strength = np.log(np.maximum(np.minimum(a.strength[i], b.strength[j]), 0.25))
     count = np.full(len(i), np.log(max(len(a.points), 1)) + np.log(max(len(b.points), 1)))
     return {
         "likelihood": np.clip(found.likelihood, -WORST, WORST),
-        "margin": np.minimum(found.margin, WORST),
+        "margin": np.clip(found.margin, -WORST, WORST),
         "strength": strength,
         "count": count,
         "noise": np.full(len(i), _noise(a, b)),
@@ -203,6 +251,8 @@ def _turned(weighed: Weighed) -> Weighed:
         weighed,
         pairs=weighed.pairs[order, ::-1],
         right=weighed.right[order],
+        first=weighed.second[order],
+        second=weighed.first[order],
         residual=weighed.residual[order],
         geometry=geometry,
     )

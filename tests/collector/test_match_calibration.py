@@ -7,7 +7,7 @@ from benchmarks.features.levels import Level
 from benchmarks.features.reliability import Answers, answers, diagram, table, verdicts
 from benchmarks.features.sightings import asked, lit, most_in_noise, place, plain, sightings
 from collector.match.calibration import sigmoid
-from collector.match.view import View
+from collector.match.nearest import Candidates
 from drivers.emulated.scenery import draw_background
 
 LEVEL = Level(16, 5)
@@ -88,14 +88,10 @@ def test_both_answers_weigh_alike():
 
 
 def test_a_match_is_right_within_a_cell_of_the_truth_and_never_between_two_places():
-    nothing = np.zeros(2)
-    a, b = (
-        View(np.array(points), nothing, nothing, np.zeros((2, 4)), np.zeros(4), 10.0, (40.0, 30.0))
-        for points in ([[0.0, 0], [5, 5]], [[0.9, 0], [5, 6.1]])
-    )
-    pairs = np.array([[0, 0], [1, 1]])
-    assert right_ones(a, b, pairs, np.eye(3)).tolist() == [True, False]
-    assert not right_ones(a, b, pairs, None).any()
+    pairs, nothing = np.array([[0, 0], [1, 1]]), np.zeros(2)
+    found = Candidates(pairs, nothing, nothing, np.array([[0.0, 0], [5, 5]]), np.array([[0.9, 0], [5, 6.1]]))
+    assert right_ones(found, np.eye(3)).tolist() == [True, False]
+    assert not right_ones(found, None).any()
 
 
 def test_a_diagram_is_exact_for_made_up_answers():

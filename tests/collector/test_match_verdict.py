@@ -107,6 +107,13 @@ def test_a_calibration_is_of_one_method_model_and_codebook_only():
         assert find(msgspec.structs.replace(one, **change), BOTH) is None
 
 
+def test_descriptors_of_another_length_than_the_calibrations_are_not_compared():
+    one = features(1, 1)
+    short = msgspec.structs.replace(one, descriptors=one.descriptors[:, :8])
+    for pair in ((one, short), (short, one), (short, short)):
+        assert said(*pair) == "not enough to tell"
+
+
 def test_maps_of_two_sizes_of_cell_are_compared_in_the_coarser_one():
     found = judge(features(1, 1), features(1, 2, cell=8), cells=(16, 8), among=BOTH)
     assert found.verdict == "same place"

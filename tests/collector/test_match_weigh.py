@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from collector.match.calibration import Calibration, Judge, Whitening, read, shipped
-from collector.match.nearest import candidates, likelihood_ratio
+from collector.match.nearest import held, likelihood_ratio
 from collector.match.view import View, cosine
 from collector.match.weigh import says_nothing, weigh
 
@@ -149,21 +149,47 @@ def test_the_likelihood_of_one_component_is_that_of_two_normal_laws():
 
 def test_a_weak_keypoint_says_less_than_a_strong_one():
     pair = [[0, 0]], np.ones((1, D))
-    strong, weak = (candidates(view(*pair, strength=s), view(*pair, strength=s), WHITENING) for s in (10.0, 1.0))
+    strong, weak = (held(view(*pair, strength=s), view(*pair, strength=s), WHITENING).candidates() for s in (10.0, 1.0))
     assert strong.likelihood[0] > 5 * weak.likelihood[0] > 0
 
 
 def test_only_keypoints_that_are_each_others_nearest_are_candidates():
-    twins = view([[0, 0], [1, 0]], [[1.0] * D, [1.05] * D])
+    twins = view([[0, 0], [9, 0]], [[1.0] * D, [1.05] * D])
     single = view([[0, 0]], [[1.0] * D])
-    found = candidates(single, twins, WHITENING)
+    found = held(single, twins, WHITENING).candidates()
     assert len(found.pairs) == 1
     assert found.margin[0] < 1
 
 
-def test_descriptors_of_other_lengths_are_no_candidates():
+def test_keypoints_around_the_best_are_no_rivals_and_say_where_it_lies():
+    around = view([[0, 0], [2, 0]], [[1.0] * D, [1.0] * D])
+    single = view([[0, 0]], [[1.0] * D])
+    found = held(single, around, WHITENING, sharpness=0.5).candidates()
+    assert found.margin[0] == found.likelihood[0]
+    assert found.first.tolist() == [[0, 0]]
+    assert found.second.tolist() == [[0.5, 0]]
+    assert held(single, around, WHITENING).candidates().second.tolist() == [[0, 0]]
+
+
+def test_a_keypoint_with_a_likelier_stranger_is_still_found_where_the_geometry_looks_for_it():
+    first, second = seen(1, 1), seen(1, 2)
+    told = second.descriptors.copy()
+    told[7] = 0.8 * told[7]
+    twin = replace(
+        second,
+        points=np.concatenate([second.points, [[20.0, 15.0]]]),
+        descriptors=np.concatenate([told, first.descriptors[7:8]]),
+        **{name: np.append(getattr(second, name), getattr(second, name)[0]) for name in ("spread", "strength")},
+    )
+    found = weigh(first, twin, CALIBRATION)
+    assert [7, 7] in found.pairs.tolist()
+    assert [7, 40] not in found.pairs.tolist()
+
+
+def test_descriptors_of_another_length_are_refused():
     short = replace(seen(1, 1), descriptors=np.zeros((40, 8)))
-    assert len(candidates(short, seen(1, 2), WHITENING).pairs) == 0
+    with pytest.raises(ValueError, match="16 components"):
+        held(short, seen(1, 2), WHITENING)
 
 
 def test_the_cosine_is_none_where_a_vector_says_nothing():
