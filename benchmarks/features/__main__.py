@@ -33,13 +33,14 @@ MARK = "<!-- Below: written by `python -m benchmarks.features`. -->"
 DRAWS = 10
 """Of the noise, on the one clip that is long enough for windows as the daemon has them."""
 STRANGERS = 3
+SMALL_METHODS = "sift-dctwiener,log-harris"
 SMALL_LEVELS = (Level(16, 0), Level(16, 20), Level(64, 22.5))
 
 
 def main(given: Sequence[str] | None = None) -> None:
     flags = _parser().parse_args(given)
     cv2.setNumThreads(1)
-    chosen = pick(line_up(), flags.methods)
+    chosen = pick(line_up(), flags.methods or (SMALL_METHODS if flags.small else None))
     if not flags.small and flags.data is None:
         raise SystemExit("python -m benchmarks.features: no DATA_FOLDER. Give one, or --small for drawn scenes alone.")
     sys.stderr.write("making scenes ...\n")
@@ -73,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--small", action="store_true", help="a few drawn scenes and three levels: seconds")
     parser.add_argument("--scenes", type=int, help="photographs in the tables (24); half as many for tuning")
     parser.add_argument("--seeds", type=int, default=3, help="draws of the noise (3)")
-    parser.add_argument("--methods", help="separated by commas; the controls are always there")
+    parser.add_argument(
+        "--methods", help="separated by commas; the controls are always there. All; with --small, two peers"
+    )
     parser.add_argument("--levels", help="cell:sd or cell:sd:tau, separated by commas; all where not given")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
     parser.add_argument("--keep", type=Path, help="JSON that rows are added to; methods not chosen keep theirs")

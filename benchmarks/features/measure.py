@@ -107,7 +107,8 @@ def outcome(method: Method, both: Both, names: tuple[str, str, int], *, other: b
     """Match two maps and hold the matches against the truth. names: place, view and seed."""
     a, b, truth = both.a, both.b, both.truth
     found = method.match(a, b)
-    first, second = a.points[found.pairs[:, 0]], b.points[found.pairs[:, 1]]
+    first = a.points[found.pairs[:, 0]] if found.first is None else found.first
+    second = b.points[found.pairs[:, 1]] if found.second is None else found.second
     good = metrics.right(first, second, truth, DISTANCE)
     checked = (verify.drift if names[1] in FIXED else verify.homography)(first, second)
     again = [metrics.repeatability(a.points[:TOP], b.points[:TOP], truth, both.shape, within) for within in (0.5, 1.0)]

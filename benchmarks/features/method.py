@@ -30,10 +30,14 @@ class Matches:
 
     pairs: (m, 2) intp, indices into the two sets of points. score: (m,) float64, higher is surer. A threshold on the
     score is what the benchmark tunes where methods are compared at equal precision.
+    first, second: (m, 2) where the matches lie in cells, for a method that learns more of that by matching; None: at
+        the points themselves.
     """
 
     pairs: NDArray[np.intp]
     score: NDArray[np.float64]
+    first: NDArray[np.float64] | None = None
+    second: NDArray[np.float64] | None = None
 
 
 class Method(Protocol):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from benchmarks.features.measure import Make
 from benchmarks.features.method import Described, Matches
-from benchmarks.features.ours import detector
+from benchmarks.features.ours import detector, learned
 from benchmarks.features.peers import PEERS
 from benchmarks.features.peers.controls import RandomPoints, Thumbnail
 from edge.features.denoise import wiener
@@ -35,6 +35,7 @@ class GridVector:
 def line_up() -> Mapping[str, Make]:
     """All methods that can be made here, the controls last."""
     return {
+        **learned(),
         **PEERS,
         "corners, points only": lambda _cell, _noise: detector(),
         "grid vector": lambda _cell, _noise: GridVector(),

@@ -1,8 +1,8 @@
 """The product's describers as lines of the tables, in the bytes that travel, with the collector's matching."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,18 +10,13 @@ from numpy.typing import NDArray
 from benchmarks.features.method import Described, Matches
 from benchmarks.features.peers import matching
 from collector.match import calibration
-from collector.match.nearest import candidates
 from collector.match.view import View, view
-from collector.match.weigh import weigh
+from collector.match.weigh import hear, weigh
 from edge.features import corners
+from edge.features.describe import NETWORK, Describer, describer
 from edge.features.map import Map
+from edge.sections import FeaturesSettings
 from wire.schema import Features
-
-
-class Describer(Protocol):
-    """edge/features: a map in, the features that are published out."""
-
-    def describe(self, source: Map) -> Features: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +33,7 @@ class Ours:
     With `weighed`, matches are those that the collector calls calibrated, and their score is the probability that each
     is right, which knows of the geometry. Without it, they are the mutual nearest neighbours by likelihood alone, as
     the peers' are by distance, and the score is the margin in nats. Where no calibration of the describer is shipped,
-    neighbours are by Euclidean distance, as the peers'.
+    neighbours are by Euclidean distance, as the peers'. Vectors are said without `weighed` only: they are the same.
     """
 
     packed_bits = False
@@ -73,7 +68,10 @@ class Ours:
         source = Map(image=image.copy(), noise=noise, cell=self._cell, fused=(1,), **size)
         features = self._describer.describe(source)
         seen = view(features, cell=self._cell)
-        return Described(seen.points, seen.descriptors, seen.vector, Sent(features, seen))
+        sent = Sent(features, seen)
+        if self._weighed:
+            return Described(seen.points, np.empty((len(seen.points), 0)), np.empty(0), sent)
+        return Described(seen.points, seen.descriptors, seen.vector, sent)
 
     def match(self, a: Described, b: Described) -> Matches:
         one, two = a.more, b.more
@@ -85,8 +83,22 @@ class Ours:
         if self._weighed:
             weighed = weigh(one.view, two.view, fitted)
             return Matches(weighed.pairs, weighed.right)
-        found = candidates(one.view, two.view, fitted.whitening)
+        found = hear(one.view, two.view, fitted).candidates
         return Matches(found.pairs, found.margin)
+
+
+def learned() -> Mapping[str, Callable[[int, float], Ours]]:
+    """The network that the product ships, under a name for each way of matching that its collector has for it."""
+    made = lru_cache(maxsize=1)(lambda: describer(FeaturesSettings(method="learned", fallback="none")))
+
+    def named(name: str, *, weighed: bool) -> Callable[[int, float], Ours]:
+        return lambda cell, _noise: Ours(name, made(), cell, weighed=weighed)
+
+    out = {NETWORK: named(NETWORK, weighed=False)}
+    if any(one.method == NETWORK for one in calibration.shipped()):
+        name = f"{NETWORK}, weighed"
+        out[name] = named(name, weighed=True)
+    return out
 
 
 class PointsOnly:

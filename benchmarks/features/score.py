@@ -86,6 +86,7 @@ def scores(found: Iterable[Outcome], tuned: Tuned, *, by_draw: bool = False) -> 
     accepted = _accepted(tuned)
     out["accepted places"] = _mean(same, lambda one: accepted(one).any())
     out["other accepted places"] = _mean(other, lambda one: accepted(one).any())
+    out["other rep@1"] = _mean(other, lambda one: one.again[1])
     out["other matches"] = _mean(other, lambda one: len(one.score))
     out["other here"] = _mean([one for one in other if len(one.score)], lambda one: one.here)
     return out

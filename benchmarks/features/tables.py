@@ -164,9 +164,10 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ),
     ("accepted: same / other", _both("accepted places", "other accepted places")),
     (
-        "other places: matches / tuned / verified / here",
+        "other places: rep 1 / matches / tuned / verified / here",
         lambda row: " / ".join(
-            _number(row.values[name]) for name in ("other matches", "other tuned", "other verified", "other here")
+            _number(row.values[name])
+            for name in ("other rep@1", "other matches", "other tuned", "other verified", "other here")
         ),
     ),
 )

@@ -333,6 +333,11 @@ def test_the_scale_ends_at_a_method_that_knows_the_answer(small_rows):
     assert one(small_rows, "oracle", 30, "precision", "moderate") < 0.5
 
 
+def test_points_on_a_lattice_come_back_in_places_that_were_never_seen(small_rows):
+    assert one(small_rows, "oracle", 30, "other rep@1") == 1.0
+    assert one(small_rows, "random", 30, "other rep@1") < 0.25
+
+
 def test_random_points_are_at_chance(small_rows):
     assert one(small_rows, "random", 0, "precision") < 0.05
     assert one(small_rows, "random", 0, "accepted correct", "moderate") == 0
