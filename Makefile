@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench audit nightly oldest deb vm arm clean
+.PHONY: help demo test soak check bench bench-features audit nightly oldest deb vm arm clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(VENV)/demo.stamp ## camera to collector without hardware; ONCE=1 ends by itself, VIDEO=path takes a clip, PORT=8080
 	@$(BIN)/python -m demo $(if $(ONCE),--once) $(if $(VIDEO),--video "$(VIDEO)") $(if $(PORT),--port $(PORT))
@@ -27,6 +27,11 @@ bench: ## what frames, noise and memory cost, beside what others would take
 	@test -d $(VENV)-bench || $(PYTHON) -m venv $(VENV)-bench
 	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@$(VENV)-bench/bin/python -m benchmarks $(ARGS)
+
+bench-features: ## keypoints and descriptors on private maps, beside what else is known: DATA=folder of clips and photographs
+	@test -d $(VENV)-bench || $(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@$(VENV)-bench/bin/python -m benchmarks.features $(or $(DATA),../shared/data) --jobs 2 $(ARGS)
 
 audit: $(VENV)/dev.stamp ## every claim against exhaustion, attack or mutation, in one table: audit-run; about ten minutes
 	@$(BIN)/python -m audit --out audit-run $(ARGS)
