@@ -6,10 +6,10 @@ DATA has `photos/` and `person.mp4`. Two memories of one place see the same days
 each day their maps are described and matched. The camera stands still; with events it turns by 1.3 cells before day 5,
 and before day 8 a patch of the place is replaced. A day of the clip is a fourteenth of it, with the people in it.
 
-Columns: `stated`, the noise that the map is said to have, and `real`, its root mean square error against what today's
-window would show without noise; `repeated`, keypoints of one map within a cell of one of the other; `correct`, matches
-within a cell of each other, of `all` mutual matches; `today`, matches with the map of today's window without noise that
-are within half a cell of it. All are means over scenes and draws.
+A cell of the tables is `stated, real: repeated, correct of all, today`. stated: the noise that the map is said to have.
+real: its root mean square error against what today's window would show without noise. repeated: keypoints of one map
+within a cell of one of the other. correct: matches within a cell of each other, of all that the method makes. today:
+matches with the map of today's window without noise that are within half a cell of it. Means over scenes and draws.
 """
 
 import argparse
@@ -119,6 +119,11 @@ class Case(NamedTuple):
     events: bool
     memory: str
 
+    @property
+    def title(self) -> str:
+        """Of a column or a line."""
+        return f"{'events' if self.events else 'nothing happens'}, {self.memory}"
+
 
 class Setting(NamedTuple):
     """Cells in pixels, and the noise of one day's map in grey."""
@@ -136,9 +141,6 @@ class Seen(NamedTuple):
     correct: float
     all: float
     today: float
-
-
-COLUMNS = " | ".join(Seen._fields)
 
 
 class Run(NamedTuple):
@@ -196,13 +198,17 @@ def measure(scenes: Sequence[Scene], run: Run, method: Method) -> Grid:
 
 
 def table(results: Mapping[Case, Grid], days: Sequence[int]) -> Iterator[str]:
-    """One row for each case and day."""
-    yield f"| events | maps are | day | {COLUMNS} |"
-    yield "|---" * (3 + len(Seen._fields)) + "|"
-    for case, found in results.items():
-        for day, (stated, real, *counts) in zip(days, found, strict=True):
-            row = " | ".join([f"{stated:.1f}", f"{real:.1f}", *(f"{count:.0f}" for count in counts)])
-            yield f"| {'yes' if case.events else 'no'} | {case.memory} | {day} | {row} |"
+    """One row a day, one column a case."""
+    yield "| day | " + " | ".join(case.title for case in results) + " |"
+    yield "|---" * (1 + len(results)) + "|"
+    for row, day in enumerate(days):
+        yield f"| {day} | " + " | ".join(cell_of(Seen(*found[row])) for found in results.values()) + " |"
+
+
+def cell_of(seen: Seen) -> str:
+    """What a table says of a day."""
+    noise = f"{seen.stated:.1f}, {seen.real:.1f}"
+    return f"{noise}: {seen.repeated:.0f}, {seen.correct:.0f} of {seen.all:.0f}, {seen.today:.0f}"
 
 
 def draw(path: Path, panels: Mapping[str, Mapping[Case, Grid]], days: Sequence[int]) -> None:
@@ -215,9 +221,7 @@ def draw(path: Path, panels: Mapping[str, Mapping[Case, Grid]], days: Sequence[i
     figure, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 3.2), squeeze=False)
     for axis, (title, results) in zip(axes[0], panels.items(), strict=True):
         for case, found in results.items():
-            style = "-" if case.events else ":"
-            label = f"{case.memory}{'' if case.events else ', nothing happens'}"
-            axis.plot(days, found[:, -1], style, label=label)
+            axis.plot(days, found[:, -1], "-" if case.events else ":", label=case.title)
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("day")
         axis.set_ylim(bottom=0)

@@ -155,6 +155,8 @@ class Fusion:
         told = Found("same")
         for newest in splits:
             older, newer = layers[:-newest], layers[-newest:]
+            if not older:
+                break
             chance = FALSE_ALARMS / len(splits)
             found = compare(mean_of(older), mean_of(newer), chance, far=newest == 1)
             if not found.agrees:
@@ -162,8 +164,6 @@ class Fusion:
                 break
             told = found if told.verdict == "same" else told
             layers = [*_adapted(older, newer, found, chance), *newer]
-            if len(layers) <= newest:
-                break
         self._layers = layers
         return told
 

@@ -252,6 +252,20 @@ def test_a_release_of_which_no_cell_is_in_the_mean_is_not_named():
     assert positions(memory) == [2]
 
 
+def test_releases_of_which_all_cells_have_changed_twice_are_gone():
+    rng = np.random.default_rng(1)
+    corner = np.zeros((ROWS, COLUMNS), bool)
+    corner[:6, :6] = True
+    change = np.zeros((ROWS, COLUMNS))
+    change[:6, :6] = np.kron([[60.0, -60.0], [-60.0, 60.0]], np.ones((3, 3)))
+    memory = Fusion(7)
+    for n in range(1, 4):
+        memory.add(replace(layer(place(), 5, rng, n), standing=np.where(corner, LIVE, DROPPED).astype(np.int8)))
+    for n, shown in enumerate((place(), place() + change, place() - change), 4):
+        memory.add(layer(shown, 5, rng, n))
+    assert positions(memory) == [4, 5, 6]
+
+
 @pytest.mark.parametrize("then", [place(1, 1.25), furnished(), 0.8 * place()], ids=["moved", "part", "light"])
 def test_after_a_restart_the_kept_releases_give_the_same_map(publish, then):
     releases = [publish(n, grey) for n, grey in enumerate([place()] * 5 + [then] * 3, 1)]
