@@ -20,6 +20,8 @@ Slopes = tuple[Array, Array, Array]
 
 SIGMAS = (1.0, 1.4, 2.0, 2.8, 4.0)
 """Scales in cells."""
+SHORTEST_SIDE = 2.0
+"""A scale is used where the shorter side of the map has so many times its cells."""
 TRACE = 0.1
 """Weight of the squared trace beside the determinant."""
 LEAST_NOISE = 0.25
@@ -75,13 +77,22 @@ def find(
         expected_false: how many keypoints a map of this size would have if it were noise alone, on average; above 0.
         most: keypoints at most, the strongest.
         excess: excess kurtosis of one cell's noise: 3 for Laplace noise, 0 for Gaussian, 3/k for the mean of k maps.
+
+    Raises:
+        ValueError: the map has no cells, or expected_false is not above 0.
     """
+    rows, columns = image.shape
+    return seek(image, noise, threshold(rows, columns, expected_false, excess), most)
+
+
+def seek(image: NDArray[np.floating], noise: float, lowest: float, most: int) -> Corners:
+    """The keypoints whose strength is above `lowest`."""
     grey = np.asarray(image, np.float64)
-    rows, columns = grey.shape
-    lowest = threshold(rows, columns, expected_false, excess)
+    least = max(noise, LEAST_NOISE)
     found = [
-        peaks(curvature(grey, sigma, max(noise, LEAST_NOISE)), level, lowest * lowest)
+        peaks(curvature(grey, sigma, least), level, lowest * lowest)
         for level, sigma in enumerate(SIGMAS)
+        if min(grey.shape) >= SHORTEST_SIDE * sigma
     ]
     kept = thin(joined(found), most)
     return Corners(
@@ -200,7 +211,8 @@ def product(a: Slopes, b: Slopes, of: Covariance) -> Array:
 
 def joined(found: list[Peaks]) -> Peaks:
     """The peaks of all scales, strongest first, then by row, column and scale."""
-    all_of = Peaks(*(np.concatenate([getattr(each, name) for each in found]) for name in Peaks.__slots__))
+    none = Peaks(np.empty(0, np.intp), *(np.empty(0) for _ in range(4)))
+    all_of = Peaks(*(np.concatenate([getattr(each, name) for each in (none, *found)]) for name in Peaks.__slots__))
     return all_of[np.lexsort((all_of.level, all_of.x, all_of.y, -all_of.score))]
 
 

@@ -1,0 +1,87 @@
+"""How many keypoints does noise alone have? Makes the table of edge/features/corner_tail.py.
+
+    python -m benchmarks.features.corner_tail [--maps 700] [--seed 6]
+
+Counts keypoints above each strength on maps of pure noise of several sizes, and fits cells and border cells to them by
+least squares, each count weighed by the inverse of its expectation. Prints the table, and on the error stream how far
+the fit is from each count. Noise: the mean of 1, 2 and 4 values of the Laplace law, and Gaussian.
+"""
+
+import argparse
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.features import corners
+from edge.features.corner_tail import LOWEST, STEP
+
+GRIDS = ((15, 20), (20, 27), (27, 48), (30, 40), (54, 96))
+"""Rows and columns."""
+AVERAGED = {3.0: 1, 1.5: 2, 0.75: 4, 0.0: 0}
+"""Values of the Laplace law in a mean, by the excess kurtosis of the mean; 0 stands for Gaussian noise."""
+STEPS = 19
+NOISE = 10.0
+FEWEST = 50
+"""Keypoints of all sizes of map below which a strength is left out of the table."""
+ENOUGH = 3000
+"""Keypoints from which border cells are told from others."""
+
+
+def noise_map(shape: tuple[int, int], averaged: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    if not averaged:
+        return rng.normal(0, NOISE, shape)
+    mean: NDArray[np.float64] = rng.laplace(0, NOISE / 2**0.5, (averaged, *shape)).sum(0) / averaged**0.5
+    return mean
+
+
+def counts(shape: tuple[int, int], averaged: int, maps: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Mean number of keypoints above each strength."""
+    levels = LOWEST + STEP * np.arange(STEPS)
+    total = np.zeros(STEPS)
+    for _ in range(maps):
+        found = corners.seek(noise_map(shape, averaged, rng), NOISE, LOWEST, shape[0] * shape[1])
+        total += (found.strength[:, None] > levels).sum(0)
+    return total / maps
+
+
+def fit(seen: list[NDArray[np.float64]], maps: int) -> NDArray[np.float64]:
+    """(n, 2) keypoints per cell and per border cell, n ≤ STEPS. Border cells count alike where they cannot be told."""
+    design = np.array([[rows * columns, 2 * (rows + columns)] for rows, columns in GRIDS], float)
+    fitted = []
+    for count in np.stack(seen).T:
+        events = float((count / design[:, 0]).sum()) * maps * 1200
+        if events < FEWEST:
+            break
+        solved = np.array([(count / design[:, 0]).mean(), 0])
+        if events > ENOUGH:
+            weight = 1 / np.sqrt(count / design[:, 0])
+            both = np.linalg.lstsq(design * weight[:, None], count * weight, rcond=None)[0]
+            solved = both if both.min() > 0 else solved
+        fitted.append(solved)
+    return np.array(fitted)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Keypoints of pure noise, by strength and size of the map.")
+    parser.add_argument("--maps", type=int, default=700, help="of 1200 cells, for each law and size")
+    parser.add_argument("--seed", type=int, default=6)
+    flags = parser.parse_args()
+    for excess, averaged in AVERAGED.items():
+        rng = np.random.default_rng([flags.seed, averaged])
+        seen = [counts(shape, averaged, flags.maps * 1200 // (shape[0] * shape[1]), rng) for shape in GRIDS]
+        table = fit(seen, flags.maps)
+        for shape, every in zip(GRIDS, seen, strict=True):
+            count = every[: len(table)]
+            model = table @ np.array([shape[0] * shape[1], 2 * sum(shape)])
+            for expected in (1.0, 4.0, 16.0):
+                near = int(np.argmin(np.abs(count - expected)))
+                print(f"# {excess} {shape} seen {count[near]:.3f} model {model[near]:.3f}", file=sys.stderr, flush=True)
+        print(f"    {excess}: (")
+        for cells, border in table * 1e6:
+            print(f"        ({cells:.0f}, {border:.0f}),")
+        print("    ),", flush=True)
+
+
+if __name__ == "__main__":
+    main()
