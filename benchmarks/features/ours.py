@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from benchmarks.features.method import Described, Matches
 from benchmarks.features.peers import matching
 from collector.match import calibration
+from collector.match.nearest import held
 from collector.match.view import View, view
-from collector.match.weigh import hear, weigh
+from collector.match.weigh import weigh
 from edge.features import corners
 from edge.features.describe import NETWORK, Describer, describer
 from edge.features.map import Map
@@ -31,9 +32,10 @@ class Ours:
     """A describer behind the wire.
 
     With `weighed`, matches are those that the collector calls calibrated, and their score is the probability that each
-    is right, which knows of the geometry. Without it, they are the mutual nearest neighbours by likelihood alone, as
-    the peers' are by distance, and the score is the margin in nats. Where no calibration of the describer is shipped,
-    neighbours are by Euclidean distance, as the peers'. Vectors are said without `weighed` only: they are the same.
+    is right: it knows of the geometry, and some of the matches are there because it looked for them. Without it, they
+    are the mutual nearest neighbours by likelihood alone, as the peers' are by distance, and the score is the margin in
+    nats. Where no calibration of the describer is shipped, neighbours are by Euclidean distance, as the peers'. Vectors
+    are said without `weighed` only: they are the same.
     """
 
     packed_bits = False
@@ -82,9 +84,9 @@ class Ours:
             return matching.match(a, b, packed_bits=False, apart=0.0, margin=0.0)
         if self._weighed:
             weighed = weigh(one.view, two.view, fitted)
-            return Matches(weighed.pairs, weighed.right)
-        found = hear(one.view, two.view, fitted).candidates
-        return Matches(found.pairs, found.margin)
+            return Matches(weighed.pairs, weighed.right, weighed.first, weighed.second)
+        found = held(one.view, two.view, fitted.whitening, fitted.sharpness).candidates()
+        return Matches(found.pairs, found.margin, found.first, found.second)
 
 
 def learned() -> Mapping[str, Callable[[int, float], Ours]]:

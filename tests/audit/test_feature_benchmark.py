@@ -19,7 +19,8 @@ from benchmarks.features.places import in_cells, project, random_homography, sum
 from benchmarks.features.rooms import furnish, light, look, shade
 from benchmarks.features.score import EACH, Row, gain, scores, tune
 from benchmarks.features.sources import clip, counts_of, covering, drawn
-from edge.features.classical import Classical
+from collector.match.calibration import Calibration, Judge, Whitening
+from edge.features.classical import METHOD, Classical
 from edge.features.map import laplace_sd
 from edge.privacy.lut import LinearLut, ResidualLut
 
@@ -428,6 +429,40 @@ def test_the_product_is_measured_in_the_bytes_that_travel():
     assert (found.pairs[:, 0] == found.pairs[:, 1]).mean() > 0.9
     with pytest.raises(TypeError, match="another method"):
         method.match(described, Described(described.points, described.descriptors, described.vector))
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_the_collectors_matching_is_measured_where_a_calibration_is_known(weighed):
+    place = next(drawn(1, tuning=False))
+    by_likelihood = Judge(bias=0.0, weights={"likelihood": 0.1})
+    size = 128
+    known = Calibration(
+        method=METHOD,
+        model=None,
+        codebook=None,
+        fitted="not at all",
+        prior=0.5,
+        slack=0.5,
+        sharpness=0.0,
+        trust=1.0,
+        chance=0,
+        whitening=Whitening(
+            mean=[20.0] * size,
+            basis=np.eye(size).tolist(),
+            strengths=[1.0],
+            deviation=[[30.0] * size],
+            agreement=[[0.9] * size],
+        ),
+        descriptor=by_likelihood,
+        match=by_likelihood,
+        place=Judge(bias=0.0, weights={"still": 0.1}),
+    )
+    method = Ours("ours", Classical(), 16, weighed=weighed, known=[known])
+    a, b = (method.describe(place.map(view, Level(16, 2.5), 0).image, 2.5) for view in ("first", "still"))
+    found = method.match(a, b)
+    assert found.first.shape == found.second.shape == found.pairs.shape
+    assert metrics.right(found.first, found.second, np.eye(3), 1.0).mean() > 0.5
+    assert bool(len(a.vector)) is not weighed
 
 
 def test_a_detector_alone_is_measured_by_its_points():
