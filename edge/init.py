@@ -58,7 +58,7 @@ file = "/var/lib/speckled/camera-off"   # while it exists, the camera is closed:
 # gpio = "gpiochip0:17"        # a switch to ground, too
 
 [features]
-method = "sift"                # or "learned": the network that comes with speckled
+method = "learned"             # the network that comes with speckled; or "sift"
 # fallback = "sift"            # what may take the place of a network that is refused
 
 [metrics]

@@ -38,7 +38,7 @@ class FeaturesSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     that learned describes.
     """
 
-    method: Literal["learned", "sift"] = "sift"
+    method: Literal["learned", "sift"] = "learned"
     fallback: Literal["none", "sift"] = "none"
     expected_false: Annotated[float, Meta(ge=0.01, le=64)] = 4.0
     most: Annotated[int, Meta(ge=1, le=256)] = 256

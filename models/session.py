@@ -80,7 +80,9 @@ def _compare(manifest: Manifest, which: str, said: Sequence[Tensor], found: Sequ
             what = f"{tensor.name} of its {which} is not as the manifest says"
             raise ModelRefused(ModelReason.MANIFEST, manifest.name, what, REINSTALL)
     if len(here) != len(said):
-        raise ModelRefused(ModelReason.MANIFEST, manifest.name, f"it has {len(here)} {which}, not {len(said)}", REINSTALL)
+        raise ModelRefused(
+            ModelReason.MANIFEST, manifest.name, f"it has {len(here)} {which}, not {len(said)}", REINSTALL
+        )
 
 
 def _same_axes(said: Sequence[int | str], found: Sequence[Any]) -> bool:

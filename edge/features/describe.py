@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from importlib import import_module
 from typing import Protocol
 
 from edge.errors import ModelUnusable
 from edge.features.classical import Classical
+from edge.features.learned import Learned
 from edge.features.map import Map
 from edge.sections import FeaturesSettings
 from models.errors import ModelRefused
@@ -52,8 +52,4 @@ def describer(settings: FeaturesSettings, learned: Callable[[FeaturesSettings], 
 
 
 def _learned(settings: FeaturesSettings) -> Describer:
-    model = load(NETWORK)
-    made: Describer = import_module("edge.features.learned").Learned(
-        model, expected_false=settings.expected_false, most=settings.most
-    )
-    return made
+    return Learned(load(NETWORK), expected_false=settings.expected_false, most=settings.most)

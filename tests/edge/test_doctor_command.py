@@ -98,6 +98,7 @@ def test_a_machine_with_nothing_right_hears_of_every_fault_at_once(tmp_path, not
         *("memory: swap",),
         *("camera: picamera2", "camera: libcamera", "camera: kms", "camera: numpy and simplejpeg", "camera: camera"),
         *("entropy: node", "entropy: SPI", "entropy: earlier failure"),
+        "features: network",
         *("keys: device key", "keys: key pair", "keys: collector key"),
         "broker: address",
         *("services: units", "services: state", "services: relay socket"),

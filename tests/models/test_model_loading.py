@@ -16,7 +16,6 @@ import models.session
 from models.errors import ModelReason, ModelRefused
 from models.load import load
 from models.pinned import PINNED
-from models.seal import seal
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -238,15 +237,6 @@ def test_the_file_is_not_read_again_after_it_was_verified(shelf, monkeypatch):
 
     monkeypatch.setattr("models.load.open_session", swap_first)
     assert len(shelf.load().run(maps(4, 4))) == 2
-
-
-def test_a_model_that_is_made_again_is_sealed_and_loads_with_the_pin_that_this_tells(shelf):
-    book = np.arange(6, dtype="<i2").tobytes() + np.ones(2, "<f4").tobytes()
-    (shelf.folder / "tiny.bin").write_bytes(book)
-    with pytest.raises(ModelRefused):
-        shelf.load()
-    shelf.pinned = {"tiny": seal(shelf.folder / "tiny.json")}
-    assert shelf.load().arrays["matrix"].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_every_model_that_ships_is_the_one_that_is_pinned():
