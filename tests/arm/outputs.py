@@ -1,6 +1,6 @@
-"""What has to be the same on every processor: digests of released sums, tables, noise and messages, from seeds.
+"""What has to be the same on every processor, from seeds: digests of released sums, tables, noise, messages, networks.
 
-Prints JSON: `exact` is compared bit for bit, `features` is what floating point makes of a release, for a look.
+Prints JSON: `exact` is compared bit for bit, `features` is what SIFT's floating point makes of a release, for a look.
 """
 
 import hashlib
@@ -19,11 +19,15 @@ from factories import make_observation
 from drivers.emulated.faults import seeded
 from drivers.emulated.place import PlaceCamera
 from edge.features.classical import Classical
+from edge.features.describe import NETWORK
+from edge.features.learned import Learned
 from edge.features.map import Map, undo
 from edge.privacy.cells import CellSums
 from edge.privacy.lut import ClipLut, LinearLut, LogLut, ResidualLut, log_table
 from edge.privacy.mechanism import Mechanism
 from edge.privacy.noise import Noise
+from models.load import load
+from models.pinned import PINNED
 from wire.codec import encode
 from wire.cose import sign
 from wire.schema import Features
@@ -87,16 +91,23 @@ def message():
     return {"codec": digest(data), "signed": digest(sign(data, key, "speckled/ward-3"))}
 
 
-def features():
+def described_map(cell, noise):
+    """A map of a drawn place with noise of a seed."""
     camera = PlaceCamera(width=640, height=480, seed=1, people_seed=1)
     identity = camera.open()
-    mechanism = Mechanism(lut=LinearLut(255), cell=8, rows=60, columns=80, frames=1, scale=64)
+    mechanism = Mechanism(
+        lut=LinearLut(255), cell=cell, rows=480 // cell, columns=640 // cell, frames=1, scale=noise * cell**2
+    )
     sums = Noise.draw(mechanism, SeededPool()).redeem()
     plane = np.zeros((identity.height, identity.width), np.uint8)
     camera.read(plane, 1.0)
-    CellSums(mechanism.lut, 8, 60, 80).add(plane, sums)
+    CellSums(mechanism.lut, cell, mechanism.rows, mechanism.columns).add(plane, sums)
     estimate = undo(1, sums, mechanism)
-    found = Classical().describe(Map(estimate.grey.astype(np.float32), estimate.noise, 8, 640, 480, (1,)))
+    return Map(estimate.grey.astype(np.float32), estimate.noise, cell, 640, 480, (1,))
+
+
+def features():
+    found = Classical().describe(described_map(8, 1))
     return {
         "keypoints": found.keypoints.tolist(),
         "descriptors": found.descriptors.tolist(),
@@ -104,12 +115,32 @@ def features():
     }
 
 
+def networks():
+    """What each network makes of maps of drawn numbers, and the features that are made of that."""
+    tiny = Path(__file__).resolve().parent.parent / "models"
+    pin = digest((tiny / "tiny.json").read_bytes())
+    loaded = {"tiny": load("tiny", folder=tiny, pinned={"tiny": pin})} | {name: load(name) for name in PINNED}
+    exact = {}
+    for name, model in loaded.items():
+        for size, seed in product(((32, 40), (64, 80), (72, 104)), (1, 2)):
+            maps = (np.random.default_rng(seed).integers(-128, 129, (1, 2, *size)) / 32).astype(np.float32)
+            data = b"".join(output.tobytes() for output in model.run(maps))
+            exact[f"network {name} {size[0]} x {size[1]} {seed}"] = digest(data)
+    describer = Learned(loaded[NETWORK], expected_false=4.0, most=256)
+    for cell, noise in product((8, 16), (1, 5, 20)):
+        found = describer.describe(described_map(cell, noise))
+        data = b"".join(array.tobytes() for array in (found.keypoints, found.descriptors, found.vector))
+        exact[f"features {NETWORK} {cell} {noise}"] = digest(data)
+        assert len(found.keypoints)
+    return exact
+
+
 def main():
     exact = {f"table {top}": digest(log_table(top, LogLut.of(top).offset).tobytes()) for top in (255, 4092, 16380)}
     for (dtype, top), law in product(((np.uint8, 255), (np.uint16, 4092)), ("discrete-laplace", "discrete-gaussian")):
         for name, lut in luts(top).items():
             exact[f"sums {name} {top} {law}"] = released(lut, law, dtype, top)
-    json.dump({"exact": exact | message(), "features": features()}, sys.stdout)
+    json.dump({"exact": exact | message() | networks(), "features": features()}, sys.stdout)
 
 
 if __name__ == "__main__":
