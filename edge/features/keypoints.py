@@ -4,12 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.features.fineness import carries_keypoints
 from wire.schema import MAX_KEYPOINTS
 
-COARSEST_CELL = 64
-"""Cells of this size and more are too coarse for keypoints: measured, 4 correct matches at best on a whole frame."""
-FEWEST_CELLS = 12
-"""Cells along the shorter side below which a grid holds no neighbourhood to describe."""
 UPSAMPLED_PIXEL = 2
 """Frame pixels per pixel of the upsampled map: a factor of 8 for cells of 16, of 4 for cells of 8."""
 LARGEST_FACTOR = 8
@@ -20,11 +17,6 @@ PERCENTILES = (0.5, 99.5)
 """What is stretched to the full range before SIFT."""
 
 Keypoints = tuple[NDArray[np.float32], NDArray[np.uint8]]
-
-
-def carries_keypoints(rows: int, columns: int, cell: int) -> bool:
-    """Whether a grid is fine enough for keypoints. The one place where this is decided."""
-    return cell < COARSEST_CELL and min(rows, columns) >= FEWEST_CELLS
 
 
 def contrast(image: NDArray[np.float32]) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.features.fineness import carries_keypoints
 from edge.features.lattice import BLOCK, LEAST_NOISE, MOST, SPREAD, find
 from edge.features.map import Map
 from models.load import Model
@@ -69,7 +70,7 @@ class Learned:
             source.image,
             source.noise,
             expected_false=self._expected_false,
-            most=self._most,
+            most=self._most if carries_keypoints(rows, columns, source.cell) else 0,
             excess=3.0 / len(source.fused),
         )
         descriptors = described(steps(local[0, :, :rows, :columns], self._local), found.block)

@@ -6,7 +6,8 @@ import pytest
 from collector.compare import compare
 from edge.features.classical import Classical
 from edge.features.denoise import dct_matrix, denoise, texture, wiener
-from edge.features.keypoints import carries_keypoints, detect
+from edge.features.fineness import carries_keypoints
+from edge.features.keypoints import detect
 from edge.features.map import Map
 from edge.features.vector import grid_vector, zigzag
 from wire.features import cells, quantise_vector, strengths, unit_vector
