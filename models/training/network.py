@@ -7,16 +7,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-LOCAL, CONTEXT, GLOBAL = 32, 20, 256
+LOCAL, CONTEXT, GLOBAL = 32, 16, 256
 """Components of a keypoint's descriptor, of a coarse cell's context, and of the map's vector."""
-WIDTHS = (24, 48, 64, 56)
+WIDTHS = (24, 48, 64, 48)
 """Channels at each cell, and at every second, fourth and eighth."""
-REGIONS = 10
-"""What the vector is pooled over: the whole map, and 3 x 3 parts of half its height and width."""
+PARTS = 4
+"""The vector is pooled over the whole map, and over 4 x 4 parts of 2/5 of its height and width."""
+REGIONS = 1 + PARTS**2
 
 
 class Trunk(nn.Module):
-    """(n, 2, rows, columns), both multiples of 8 → local (n, 32, rows, columns), context (n, 20, rows/4, columns/4)."""
+    """(n, 2, rows, columns), both multiples of 8 → local (n, 32, rows, columns), context (n, 16, rows/4, columns/4)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,9 +55,9 @@ class Head(nn.Module):
 
 
 def pool(context: Tensor) -> Tensor:
-    """(n, 20, rows, columns) → (n, 200): root mean square of each channel over the map and over nine parts of it.
+    """(n, 16, rows, columns) → (n, 272): root mean square of each channel over the map and over sixteen parts of it.
 
-    The parts are half as high and wide as the map, at its start, its middle and its end in both directions.
+    The parts are 2/5 as high and wide as the map, and lie evenly, so that neighbours overlap.
     """
     rows, columns = context.shape[2:]
     power = context.square() + 1e-6
@@ -68,9 +69,10 @@ def pool(context: Tensor) -> Tensor:
 
 
 def spans(size: int) -> list[tuple[int, int]]:
-    """The three halves of a side: first, middle, last."""
-    half = (size + 1) // 2
-    return [(0, half), ((size - half) // 2, (size - half) // 2 + half), (size - half, size)]
+    """Where the parts of a side begin and end: whole cells, at least one."""
+    length = max(1, -(-2 * size // 5))
+    starts = [(k * (size - length) + (PARTS - 1) // 2) // (PARTS - 1) for k in range(PARTS)]
+    return [(start, start + length) for start in starts]
 
 
 def parameters(*modules: nn.Module) -> int:

@@ -33,7 +33,7 @@ PLAIN = 0.3
 OTHERS = 320
 """Points of other places that every point must not be like."""
 TEMPERATURE, GLOBAL_TEMPERATURE = 0.05, 0.07
-CURRICULUM = 0.3
+CURRICULUM = 0.25
 """Share of the steps until the noise is as loud as it is in use."""
 DRAWN = 2400
 """Drawn places that are kept; one is replaced at each step."""
@@ -64,10 +64,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Maps as the trunk reads them, first and second of each pair in turn, and the tasks of each pair."""
+    """Maps as the trunk reads them, first and second of each pair in turn; tasks of each pair, for those not coarse."""
 
     maps: Tensor
     tasks: list[tuple[Task, Task]]
+    coarse: list[bool]
 
 
 class Supply:
@@ -110,7 +111,7 @@ def batch_of(pairs: list[Pair]) -> Batch:
         (task(p.clean[0], p.homography), task(p.clean[1], np.linalg.inv(p.homography).astype(np.float64)))
         for p in pairs
     ]
-    return Batch(torch.from_numpy(maps), tasks)
+    return Batch(torch.from_numpy(maps), tasks, [p.coarse for p in pairs])
 
 
 def lattice() -> Tensor:
@@ -142,12 +143,14 @@ def task(clean: NDArray[np.float32], homography: NDArray[np.float64]) -> Task:
     return Task(torch.from_numpy(asked), torch.from_numpy(named), torch.from_numpy(share.astype(np.float32)))
 
 
-def local_loss(a: Tensor, b: Tensor, tasks: list[tuple[Task, Task]], rng: torch.Generator) -> Tensor:
+def local_loss(a: Tensor, b: Tensor, batch: Batch, rng: torch.Generator) -> Tensor:
     """Each point of a map names its place among the lattice of the other map and points of other places."""
     total, count = a.new_zeros(()), 0
-    for k, both in enumerate(tasks):
+    for k, both in enumerate(batch.tasks):
         others = torch.cat([a[:k].reshape(-1, LOCAL), a[k + 1 :].reshape(-1, LOCAL)])
         others = others[torch.randint(len(others), (OTHERS,), generator=rng)]
+        if batch.coarse[k]:
+            continue
         for one, two, wanted in ((a[k], b[k], both[0]), (b[k], a[k], both[1])):
             if len(wanted.asked) < 8:
                 continue
@@ -198,10 +201,10 @@ def train(
         with torch.autocast("cpu", torch.bfloat16):
             local, context = trunk(batch.maps.contiguous(memory_format=torch.channels_last))
         local, vector = local.float(), head(context.float())
-        near = local_loss(sample(local[0::2]), sample(local[1::2]), batch.tasks, draws)
+        near = local_loss(sample(local[0::2]), sample(local[1::2]), batch, draws)
         far = global_loss(vector[0::2], vector[1::2])
         optimiser.zero_grad(set_to_none=True)
-        (near + 0.5 * far).backward()
+        (near + far).backward()
         torch.nn.utils.clip_grad_norm_([*trunk.parameters(), *head.parameters()], 5.0)
         optimiser.step()
         schedule.step()

@@ -32,6 +32,9 @@ KINDS = ((0.06, 0.005), (0.6, 0.05), (1.4, 0.11), (0.3, 0.3))
 A camera that stays, one that was knocked, one that was put up again, and one that looks elsewhere. The last teaches
 that where a point is on the map says nothing about what is there."""
 SHARES = (0.15, 0.35, 0.2, 0.3)
+COARSE, REPEATED = 0.2, 4
+"""Share of pairs whose maps are of cells so many times as large, each repeated so often along both sides: grids that
+are too coarse for keypoints are read like that (edge/features/learned.py)."""
 STEPS_PER_GREY = 256
 """Sums of a cell of 16 x 16 pixels and one frame: the coarsest steps of any profile."""
 
@@ -42,12 +45,14 @@ class Pair:
 
     noised: (2, ROWS, COLUMNS) grey. clean: the same without noise. noise: (2,) standard deviations in grey.
     homography: (3, 3), from cells of the first to cells of the second; the centre of the top-left cell is (0, 0).
+    coarse: the cells are larger, and only the vector is to be learned.
     """
 
     noised: Grid
     clean: Grid
     noise: NDArray[np.float64]
     homography: NDArray[np.float64]
+    coarse: bool
 
 
 class Place:
@@ -106,6 +111,7 @@ def pair_of(place: Place, rng: np.random.Generator, *, loudness: float, other: P
     mean = float(seen[0].mean())
     clean, noised, levels = [], [], []
     shared = _level(rng, loudness)
+    coarse = bool(rng.random() < COARSE)
     for one in seen:
         grey = middle + contrast * ((-1 if inverted else 1) * (one - mean))
         grey = _light(np.clip(grey, 0, 255), rng)
@@ -113,12 +119,14 @@ def pair_of(place: Place, rng: np.random.Generator, *, loudness: float, other: P
             grey = _visitors(grey, rng)
         level = shared if rng.random() < 0.7 else _level(rng, loudness)
         clean.append(grey)
-        noised.append(_noise(grey, level, rng))
+        noised.append(_repeated(_noise(_merged(grey), level, rng)) if coarse else _noise(grey, level, rng))
         levels.append(level)
     to_cells = np.array([[COLUMNS, 0, -0.5], [0, ROWS, -0.5], [0, 0, 1.0]])
     turned = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]]) if flip else np.eye(3)
     homography = to_cells @ turned @ moves[1] @ turned @ np.linalg.inv(to_cells)
-    return Pair(np.stack(noised).astype(np.float32), np.stack(clean).astype(np.float32), np.array(levels), homography)
+    return Pair(
+        np.stack(noised).astype(np.float32), np.stack(clean).astype(np.float32), np.array(levels), homography, coarse
+    )
 
 
 def places(images: Sequence[Image]) -> list[Place]:
@@ -175,6 +183,14 @@ def _visitors(grey: Grid, rng: np.random.Generator) -> Grid:
         share = float(rng.uniform(0.05, 1)) ** 2
         left[y : y + h, x : x + w] += share * (float(rng.uniform(0, 255)) - left[y : y + h, x : x + w])
     return left
+
+
+def _merged(grey: Grid) -> Grid:
+    return grey.reshape(ROWS // REPEATED, REPEATED, COLUMNS // REPEATED, REPEATED).mean((1, 3))
+
+
+def _repeated(grey: Grid) -> Grid:
+    return grey.repeat(REPEATED, 0).repeat(REPEATED, 1)
 
 
 def _level(rng: np.random.Generator, loudness: float) -> float:
