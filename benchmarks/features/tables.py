@@ -90,9 +90,8 @@ def _details(rows: Sequence[Row]) -> str:
         at = [row for row in rows if level_of(row) == level and "accepted correct" in row.values]
         if not at:
             continue
-        lines = [_line(row, [render(row) for _, render in COLUMNS]) for row in at]
-        if not any(row.method == CONTROLS[1] for row in at):
-            lines.append(f"| thumbnail |{' - |' * len(COLUMNS)}")
+        lines = [_line(row.method, [*(render(row) for _, render in COLUMNS), _clean(row, rows)]) for row in at]
+        lines.append(_line(f"{CONTROLS[1]} (no points)", ["-"] * (len(COLUMNS) + 1)))
         parts.append(f"**{_title(level)}**, n = {at[0].values['correct'].n}\n\n{_table(lines)}")
     return _folded("all measures, level by level", "\n\n".join(parts)) if parts else ""
 
@@ -174,13 +173,20 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
 
 
 def _table(lines: Sequence[str]) -> str:
-    return "\n".join(
-        [f"| method | {' | '.join(name for name, _ in COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}", *lines]
-    )
+    names = [*(name for name, _ in COLUMNS), "without noise: verified"]
+    return "\n".join([_line("method", names), f"|---|{'---|' * len(names)}", *lines])
 
 
-def _line(row: Row, cells: Sequence[str]) -> str:
-    return f"| {row.method} | {' | '.join(cells)} |"
+def _line(name: str, cells: Sequence[str]) -> str:
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _clean(row: Row, rows: Sequence[Row]) -> str:
+    """What the same method has on the same views without noise."""
+    found = [
+        one for one in rows if (one.method, one.cell, one.sd, one.tau) == (row.method, row.cell, 0, 0) and one.each
+    ]
+    return _verified(found[0]) if found else "-"
 
 
 def _title(level: Level) -> str:
