@@ -1,6 +1,6 @@
 """Do the matcher's probabilities hold? Fit them on the tuning photographs, hold them against the others and the clips.
 
-    python -m benchmarks.features.reliability fit DATA OUT.json [--describer patches] [--scenes 100]
+    python -m benchmarks.features.reliability fit DATA OUT.json [--describer learned] [--scenes 100]
     python -m benchmarks.features.reliability check DATA [--calibration OUT.json] [--plots FOLDER]
 
 `fit` writes a calibration: beside collector/match it is used from then on. `check` prints tables, and draws reliability
@@ -11,6 +11,7 @@ of one half has a standard error of 0.025, or 100 pairs of maps. DATA holds phot
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -36,6 +37,10 @@ from collector.match.calibration import Calibration, find, read
 from collector.match.verdict import DIFFERENT, SAME
 from collector.match.view import Floats
 from collector.match.weigh import says_nothing
+from edge.features.describe import Describer, describer
+from edge.features.map import Map
+from edge.sections import FeaturesSettings
+from wire.schema import Features
 
 BINS = 10
 ENOUGH_MATCHES = 400
@@ -171,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("fit", "check"):
         action = actions.add_parser(name)
         action.add_argument("data", type=Path, metavar="DATA")
-        action.add_argument("--describer", choices=sorted(DESCRIBERS), default="patches")
+        action.add_argument("--describer", choices=sorted(DESCRIBERS), default="learned")
         action.add_argument("--scenes", type=int, default=100, help="photographs")
         if name == "fit":
             action.add_argument("out", type=Path, metavar="OUT.json")
@@ -204,7 +209,16 @@ def main(given: Sequence[str] | None = None) -> None:
     check(moving, calibration, "clips", flags.plots)
 
 
-DESCRIBERS: dict[str, Describe] = {"patches": patches.describe}
+def _learned(source: Map) -> Features:
+    return _network().describe(source)
+
+
+@lru_cache(maxsize=1)
+def _network() -> Describer:
+    return describer(FeaturesSettings())
+
+
+DESCRIBERS: dict[str, Describe] = {"patches": patches.describe, "learned": _learned}
 
 
 if __name__ == "__main__":
