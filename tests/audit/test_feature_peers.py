@@ -170,7 +170,7 @@ def test_tuning_finds_the_best_blur_and_a_margin_that_keeps_what_is_right():
     image = scene(7)
     pairs = [Pair(image, image, 0, 0, np.eye(3), "scene")]
     family = Family(Settings(blur=0.5), Grid, {"blur": (0.5, 1.0, 1.4, 2.0)})
-    best = tune(family, pairs, family.start, lambda pair, a, b: np.linalg.norm(a - b, axis=1) < 1, rounds=2)
+    best = tune(family, pairs, [family.start], lambda pair, a, b: np.linalg.norm(a - b, axis=1) < 1, rounds=2)
     assert best.blur == 1.4
     assert best.margin <= 0.5
 

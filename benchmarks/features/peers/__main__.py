@@ -1,12 +1,12 @@
 """Tune the peers on photographs that no table shows, and write tuned.json.
 
     python -m benchmarks.features.peers DATA [--families sift,orb] [--cells 16,8] [--levels 10,20,40,0,5,2.5]
-        [--places 9] [--held] [--xfeat PATH] [--superpoint PATH]
+        [--fields blur,upright] [--places 9] [--held] [--xfeat PATH] [--superpoint PATH]
 
 DATA: the folder that holds `photos`. Every third photograph, by name, is for tuning. Each place gives one pair that
 was seen from a little aside (features: corners ± 6 %, ± 20°, scale 1/1.2 to 1.2, shift ± 8 %), and every third also one
 from the same position; noise is the daemon's, with a seed.
-Tuning starts from the nearest level that was tuned already. Families and levels that are not named keep their rows.
+Tuning starts from the best of the levels that were tuned already. Families and levels that are not named keep their rows.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -27,7 +27,7 @@ from benchmarks.features.pair import Pair
 from benchmarks.features.peers import held
 from benchmarks.features.peers.families import FAMILIES, Family
 from benchmarks.features.peers.learned import NAMES, family
-from benchmarks.features.peers.settings import TABLE, Settings, read, tuned
+from benchmarks.features.peers.settings import TABLE, Settings, parse, read
 from benchmarks.features.peers.tune import Log, Points, tune
 from benchmarks.features.places import Place
 from benchmarks.features.sources import photographs
@@ -62,14 +62,13 @@ def row(settings: Settings) -> dict[str, object]:
 
 
 def fit(families: Mapping[str, Family], places: Sequence[Place], levels: Sequence[Level], log: Log) -> Iterator[Fitted]:
-    """Tune level by level, each family from its nearest tuned level."""
+    """Tune level by level, each family from the best of its levels tuned so far."""
     for level in levels:
         pairs = pairs_of(places, level)
         for name, one in families.items():
             table = read()
-            start = tuned(name, level.cell, level.sd, one.start, table)
-            first = not any(key.startswith(f"{name} {level.cell} ") for key in table)
-            best = tune(one, pairs, start, verify, rounds=2 if first else 1, log=log)
+            starts = {parse(settings) for key, settings in table.items() if key.startswith(f"{name} ")} | {one.start}
+            best = tune(one, pairs, sorted(starts, key=repr), verify, rounds=1 if len(starts) > 1 else 2, log=log)
             yield name, level, best
 
 
@@ -96,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--families", help=f"with commas, of {', '.join(FAMILIES)}")
     out.add_argument("--cells", default="16,8")
     out.add_argument("--levels", default="10,20,40,0,5,2.5", help="noise of one cell in grey")
+    out.add_argument("--fields", help="what to tune, with commas; all that the family has if not given")
     out.add_argument("--places", type=int, default=9)
     out.add_argument("--held", action="store_true", help="show what the tuned peers do on other photographs")
     out.add_argument("--verbose", action="store_true")
@@ -108,7 +108,14 @@ def chosen(flags: argparse.Namespace) -> dict[str, Family]:
     """The families by name; networks where a file was named."""
     named = {name: getattr(flags, name) for name in NAMES}
     every = {**FAMILIES, **{name: family(name, path) for name, path in named.items() if path}}
-    return {name: every[name] for name in flags.families.split(",")} if flags.families else every
+    if flags.families:
+        every = {name: every[name] for name in flags.families.split(",")}
+    return {name: limited(one, flags.fields.split(",")) for name, one in every.items()} if flags.fields else every
+
+
+def limited(one: Family, names: Sequence[str]) -> Family:
+    """With choices for these fields only."""
+    return replace(one, choices={name: values for name, values in one.choices.items() if name in names})
 
 
 if __name__ == "__main__":

@@ -15,6 +15,10 @@ from benchmarks.features.peers.settings import Settings, Value
 DISTANCE = 1.0
 """Cells within which a match is correct."""
 PRECISION = 0.9
+LUCK = 2
+"""Correct matches a pair below which they are held for luck."""
+SWEPT = frozenset({"blur"})
+"""Fields whose every value is tried: with the blur, worth has more than one peak."""
 VISIBLE = 64
 """Points of a pair that could have been matched, for the recall in F1: one number for all, so that a setting that
 finds few points gains nothing by it."""
@@ -50,18 +54,18 @@ class Trial:
 def tune(
     family: Family,
     pairs: Sequence[Pair],
-    start: Settings,
+    starts: Sequence[Settings],
     verify: Verify,
     *,
     rounds: int = 1,
     log: Log = lambda _: None,
 ) -> Settings:
-    """Climb from `start`, one field at a time, as long as a neighbouring choice is better.
+    """From the best of `starts`, one field at a time: the best of all blurs; of the others, while a neighbour is better.
 
     Args:
         family: whose choices are tried, in their order.
         pairs: of the tuning split, at one level of noise.
-        start: settings of the nearest level already tuned, or the family's own.
+        starts: settings of levels already tuned, and the family's own.
         verify: the geometric check that the benchmark uses.
         rounds: over all fields, at most.
         log: told what was tried.
@@ -75,11 +79,11 @@ def tune(
             log(f"{tried[settings][0]} {settings}")
         return tried[settings][0]
 
-    best = replace(start, margin=0.0)
+    best = max((replace(start, margin=0.0) for start in dict.fromkeys(starts)), key=measure)
     for _ in range(rounds):
         before = best
         for field, values in family.choices.items():
-            best = _climb(best, field, values, measure)
+            best = (_sweep if field in SWEPT else _climb)(best, field, values, measure)
         if best == before:
             break
     measure(best)
@@ -105,8 +109,8 @@ def worth(found: Sequence[Trial], verify: Verify) -> tuple[Worth, float]:
     """What the settings are worth, and the margin to use.
 
     Correct matches are those at PRECISION by a threshold on the score alone, and those after verification from
-    that part of SHARES which is best: both are asked of a method, so their sum counts. Fewer than one a pair are held
-    for luck, and F1 decides, of verified matches. The margin lets through what either needs.
+    that part of SHARES which is best: both are asked of a method, so their sum counts. Fewer than LUCK a pair do not,
+    and F1 decides, of verified matches. The margin lets through what either needs.
     """
     score = np.concatenate([trial.score for trial in found])
     right = np.concatenate([trial.right for trial in found])
@@ -117,7 +121,7 @@ def worth(found: Sequence[Trial], verify: Verify) -> tuple[Worth, float]:
     surely = correct if correct >= PRECISION * kept else 0
     total = alone + surely
     f1 = 2 * correct / max(kept + VISIBLE * len(found), 1)
-    return Worth(total if total >= len(found) else 0, f1), max(0.0, min(margin, least))
+    return Worth(total if total >= LUCK * len(found) else 0, f1), max(0.0, min(margin, least))
 
 
 def best_threshold(score: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[int, float]:
@@ -153,6 +157,10 @@ def _trial(pair: Pair, a: Described, b: Described, match: Callable[[Described, D
     first, second = a.points[found.pairs[:, 0]], b.points[found.pairs[:, 1]]
     right = np.linalg.norm(pair.project(first) - second, axis=1) <= DISTANCE
     return Trial(pair, first, second, found.score, right)
+
+
+def _sweep(best: Settings, field: str, values: Sequence[Value], measure: Callable[[Settings], Worth]) -> Settings:
+    return max([best, *(_with(best, field, value) for value in values)], key=measure)
 
 
 def _climb(best: Settings, field: str, values: Sequence[Value], measure: Callable[[Settings], Worth]) -> Settings:
