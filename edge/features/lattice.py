@@ -32,7 +32,7 @@ class Found:
     """Keypoints, strongest first; of equal strength by row, then column.
 
     block: (n, 2) row and column of the block. points: (n, 2) x and y in cells, the centre of the top-left cell being
-    (0, 0). sigma: (n,) the scale of the strongest response, in cells. strength: (n,) that response in standard
+    (0, 0). sigma: (n,) the scale in cells at which the response stands out most from the noise. strength: (n,) that response in standard
     deviations of noise.
     """
 
@@ -55,7 +55,7 @@ def find(
         excess: excess kurtosis of one cell's noise: 3 for Laplace noise, 0 for Gaussian, 3/k for the mean of k maps.
     """
     strength, scale = strengths(np.asarray(image, np.float64), max(noise, LEAST_NOISE))
-    row, column = np.nonzero(strength > threshold(strength.size, expected_false, excess))
+    row, column = np.nonzero(strength > threshold(*strength.shape, expected_false, excess))
     kept = strength[row, column]
     order = np.lexsort((column, row, -kept))[:most]
     block = np.stack([row, column], axis=1)[order]
