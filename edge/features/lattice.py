@@ -32,8 +32,8 @@ class Found:
     """Keypoints, strongest first; of equal strength by row, then column.
 
     block: (n, 2) row and column of the block. points: (n, 2) x and y in cells, the centre of the top-left cell being
-    (0, 0). sigma: (n,) the scale in cells at which the response stands out most from the noise. strength: (n,) that response in standard
-    deviations of noise.
+    (0, 0). sigma: (n,) the scale in cells at which the response stands out most from the noise. strength: (n,) that
+    response in standard deviations of noise.
     """
 
     block: NDArray[np.intp]
