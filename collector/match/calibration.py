@@ -49,9 +49,14 @@ class Whitening(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, e
 
     def at(self, table: list[list[float]], strength: Floats) -> Floats:
         """(n, d) rows of a table at (n,) strengths: linear in their logarithm, and level beyond both ends."""
-        where = np.log(np.maximum(strength, 1e-3))
-        columns = np.array(table).T
-        return np.stack([np.interp(where, np.log(self.strengths), column) for column in columns], axis=1)
+        knots, rows = np.log(self.strengths), np.array(table)
+        if len(knots) == 1:
+            return np.repeat(rows, len(strength), axis=0)
+        where = np.clip(np.log(np.maximum(strength, 1e-3)), knots[0], knots[-1])
+        below = np.clip(np.searchsorted(knots, where, side="right") - 1, 0, len(knots) - 2)
+        along = ((where - knots[below]) / (knots[below + 1] - knots[below]))[:, None]
+        between: Floats = (1 - along) * rows[below] + along * rows[below + 1]
+        return between
 
 
 class Judge(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collector.match.view import Floats
 
@@ -24,6 +25,8 @@ LARGEST_ZOOM = 2.0
 """Similarities that zoom further, in or out, count as chance."""
 LIKELIEST = 48
 """Candidates that hypotheses are made of: 1128 pairs."""
+HEARD = 96
+"""Likeliest candidates that choose among hypotheses; all of them refine the best."""
 WIDTHS = (4.0, 2.0, 1.0, 1.0, 1.0)
 """Factors on the known spread, one for each step of the refinement."""
 FEWEST = 4.0
@@ -109,6 +112,13 @@ def _fit(field: Field, squares: Floats, width: float = 1.0) -> Floats:
     return total
 
 
+def _some(field: Field, which: NDArray[np.intp]) -> Field:
+    first, second, variance, right = (
+        values[which] for values in (field.first, field.second, field.variance, field.right)
+    )
+    return Field(first, second, variance, right, field.area)
+
+
 def _refined(field: Field, matrix: Floats, solve: Callable[[Floats], Floats | None]) -> Floats:
     """Expectation-maximisation; stops where the fit has no solution."""
     for width in WIDTHS:
@@ -160,8 +170,9 @@ def _similar(field: Field) -> Geometry:
     alpha, beta = alpha[plausible], (w[i] - alpha * z[i])[plausible]
     if not len(alpha):
         return NOWHERE
-    squares = np.abs(w[None] - alpha[:, None] * z[None] - beta[:, None]) ** 2
-    best = int(_fit(field, squares, WIDTHS[0]).argmax())
+    some = np.argsort(-field.right, kind="stable")[:HEARD]
+    squares = np.abs(w[None, some] - alpha[:, None] * z[None, some] - beta[:, None]) ** 2
+    best = int(_fit(_some(field, some), squares, WIDTHS[0]).argmax())
 
     def solve(weight: Floats) -> Floats | None:
         total = weight.sum()
@@ -205,7 +216,7 @@ def _homography(field: Field, weight: Floats) -> Floats | None:
     upper = np.stack([x, y, one, none, none, none, -u * x, -u * y, -u], axis=1)
     lower = np.stack([none, none, none, x, y, one, -v * x, -v * y, -v], axis=1)
     root = np.sqrt(weight / weight.sum())[:, None]
-    _, values, rows = np.linalg.svd(np.concatenate([upper * root, lower * root]))
+    _, values, rows = np.linalg.svd(np.concatenate([upper * root, lower * root]), full_matrices=len(x) < 5)
     if len(values) < 8 or values[7] < 1e-3 * values[0]:  # more than one homography fits: points on a line
         return None
     matrix = np.linalg.inv(after) @ rows[8].reshape(3, 3) @ before

@@ -87,8 +87,9 @@ def likelihood_ratio(a: View, b: View, whitening: Whitening) -> Floats:
     if {a.descriptors.shape[1], b.descriptors.shape[1]} != {len(whitening.mean)}:
         raise ValueError(f"descriptors have not {len(whitening.mean)} components")
     ratio = np.zeros((len(a.points), len(b.points)))
-    for x, along, rows in _grouped(a, whitening):
-        for y, across, columns in _grouped(b, whitening):
+    one, other = _grouped(a, whitening), _grouped(b, whitening)
+    for x, along, rows in one:
+        for y, across, columns in other:
             correlation = along * across
             left = 1 - correlation**2
             square, product = correlation**2 / (2 * left), correlation / left
@@ -102,13 +103,12 @@ def _grouped(view: View, whitening: Whitening) -> list[tuple[Floats, Floats, NDA
     octaves = np.clip(np.log2(np.maximum(view.strength, 2**FAINTEST)), FAINTEST, STRONGEST)
     steps = np.rint(octaves * STEPS)
     components = (view.descriptors - np.array(whitening.mean)) @ np.array(whitening.basis).T
-    groups = []
-    for step in np.unique(steps):
-        rows = np.flatnonzero(steps == step)
-        strength = np.array([2 ** (step / STEPS)])
-        deviation, agreement = (whitening.at(table, strength) for table in (whitening.deviation, whitening.agreement))
-        groups.append((components[rows] / deviation, agreement[0], rows))
-    return groups
+    kept, group = np.unique(steps, return_inverse=True)
+    deviation, agreement = (
+        whitening.at(table, 2 ** (kept / STEPS)) for table in (whitening.deviation, whitening.agreement)
+    )
+    members = [np.flatnonzero(group == index) for index in range(len(kept))]
+    return [(components[rows] / deviation[k], agreement[k], rows) for k, rows in enumerate(members)]
 
 
 def _close(points: Floats) -> NDArray[np.bool_]:
