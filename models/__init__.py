@@ -1,1 +1,1 @@
-"""ONNX models, their cards, and how each was made. None ships yet: README.md says what a card must hold."""
+"""ONNX models, their cards, how each was made, and the one way to load them: README.md."""

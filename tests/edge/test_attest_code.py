@@ -13,6 +13,7 @@ import pytest
 
 from edge.attest.code import ROOMS, code_hash, installed_rooms
 from edge.attest.exposure import read_exposure, write_exposure
+from models.pinned import PINNED
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -131,3 +132,17 @@ def test_a_file_of_another_user_says_nothing(tmp_path):
     write_exposure(path, {"speckled-capture": 3})
     os.chown(path, 65534, 65534)
     assert read_exposure(path) == {}
+
+
+def test_the_networks_that_ship_are_part_of_the_code_that_is_attested(tmp_path):
+    models = tmp_path / "models"
+    shutil.copytree(installed_rooms()["models"], models, ignore=shutil.ignore_patterns("__pycache__"))
+    before = code_hash({"models": models})
+    for pin in PINNED:
+        for path in models.glob(f"{pin}.*"):
+            data = path.read_bytes()
+            path.write_bytes(data + b"\0")
+            assert code_hash({"models": models}) != before
+            path.write_bytes(data)
+    assert code_hash({"models": models}) == before
+    assert len(list(models.glob("*.onnx"))) == len(PINNED)
