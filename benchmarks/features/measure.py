@@ -28,7 +28,8 @@ class Outcome:
     """Of one pair of maps.
 
     place: of the first. seed: of the noise. other: whether the second shows another place; every match is wrong then.
-    again: the repeatability within 0.5 and 1 cell. score, right, verified: (m,) of each match. here: share of matches
+    again: the repeatability within 0.5 and 1 cell. score, right, verified, apart: (m,) of each match, the last whether
+    it is verified and no surer verified one over again. here: share of matches
     within a cell of where the camera's grid says; between two places that is the lattice's doing. corner: error in
     cells.
     """
@@ -42,6 +43,7 @@ class Outcome:
     score: NDArray[np.float64]
     right: NDArray[np.bool_]
     verified: NDArray[np.bool_]
+    apart: NDArray[np.bool_]
     here: float
     corner: float
 
@@ -111,6 +113,8 @@ def outcome(method: Method, both: Both, names: tuple[str, str, int], *, other: b
     second = b.points[found.pairs[:, 1]] if found.second is None else found.second
     good = metrics.right(first, second, truth, DISTANCE)
     checked = (verify.drift if names[1] in FIXED else verify.homography)(first, second)
+    alone = checked.kept.copy()
+    alone[checked.kept] = metrics.apart(first[alone], second[alone], found.score[alone], DISTANCE)
     again = [metrics.repeatability(a.points[:TOP], b.points[:TOP], truth, both.shape, within) for within in (0.5, 1.0)]
     return Outcome(
         place=names[0],
@@ -122,6 +126,7 @@ def outcome(method: Method, both: Both, names: tuple[str, str, int], *, other: b
         score=found.score.astype(np.float64),
         right=good & (not other),
         verified=checked.kept,
+        apart=alone,
         here=float(good.mean()) if len(good) else 0.0,
         corner=metrics.corner_error(checked.homography, truth, both.shape),
     )

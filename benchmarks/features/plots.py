@@ -7,7 +7,7 @@ from benchmarks.features.score import Row
 from benchmarks.features.tables import level_of
 
 PLOTS = (
-    ("verified correct", "correct matches per pair, verified", "epsilon"),
+    ("apart correct", "correct matches per pair, verified and a cell apart", "epsilon"),
     ("precision", "precision of all matches", "epsilon"),
     ("tuned correct", "correct matches per pair at the tuned threshold", "epsilon"),
     ("recall@1", "recall@1", "sd"),

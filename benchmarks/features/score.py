@@ -12,7 +12,7 @@ from benchmarks.features.measure import BOUNDS, Outcome
 from benchmarks.features.metrics import Threshold, area, threshold_at
 
 PRECISION = 0.9
-EACH = ("tuned", "verified", "accepted")
+EACH = ("tuned", "verified", "apart", "accepted")
 """Kinds of correct matches that rows keep for each place."""
 Values = Mapping[str, Interval]
 
@@ -78,7 +78,13 @@ def scores(found: Iterable[Outcome], tuned: Tuned, *, by_draw: bool = False) -> 
         "mma@1": _mean(same, lambda one: one.right.mean() if len(one.right) else 0.0),
     }
     best = Tuned(_at_precision(same), tuned.count)
-    kinds = {"tuned": _sure(tuned), "best": _sure(best), "verified": _verified, "accepted": _accepted(tuned)}
+    kinds: dict[str, Keep] = {
+        "tuned": _sure(tuned),
+        "best": _sure(best),
+        "verified": lambda one: one.verified,
+        "apart": lambda one: one.apart,
+        "accepted": _accepted(tuned),
+    }
     for name, kept in kinds.items():
         out |= _kept(name, kept, same, other)
     for bound in BOUNDS:
@@ -98,7 +104,7 @@ def each(found: Iterable[Outcome], tuned: Tuned, *, by_draw: bool = False) -> di
     for one in found:
         if not one.other:
             name = f"{one.place} {one.seed}" if by_draw else one.place
-            kept = (_sure(tuned)(one), one.verified, _accepted(tuned)(one))
+            kept = (_sure(tuned)(one), one.verified, one.apart, _accepted(tuned)(one))
             before = out.get(name, [0.0] * len(EACH))
             out[name] = [old + float((keep & one.right).sum()) for old, keep in zip(before, kept, strict=True)]
     return out
@@ -143,10 +149,6 @@ def _kept(name: str, keep: Keep, same: Sequence[Outcome], other: Sequence[Outcom
 
 def _sure(tuned: Tuned) -> Keep:
     return lambda one: one.score >= tuned.score.least
-
-
-def _verified(one: Outcome) -> NDArray[np.bool_]:
-    return one.verified
 
 
 def _accepted(tuned: Tuned) -> Keep:

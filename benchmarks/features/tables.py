@@ -44,8 +44,8 @@ def _overview(rows: Sequence[Row]) -> str:
     with_points = [row for row in rows if "accepted correct" in row.values]
     if not with_points:
         return ""
-    text = "Correct matches per pair after the common verification / their precision. `sd 0` is the upper bound."
-    return f"{text}\n\n{_side_by_side(with_points, _verified)}"
+    text = "Correct matches per pair, verified and a cell apart / their precision. `sd 0` is the upper bound."
+    return f"{text}\n\n{_side_by_side(with_points, _apart)}"
 
 
 def _gains(rows: Sequence[Row]) -> str:
@@ -79,8 +79,8 @@ def _against(row: Row, peers: Sequence[Row], kind: str) -> str:
     return f"{times} ({best.method}; precision {precision[0]} against {precision[1]})"
 
 
-def _verified(row: Row) -> str:
-    return f"{_number(row.values['verified correct'])} / {_number(row.values['verified precision'])}"
+def _apart(row: Row) -> str:
+    return f"{_number(row.values['apart correct'])} / {_number(row.values['apart precision'])}"
 
 
 def _details(rows: Sequence[Row]) -> str:
@@ -156,6 +156,7 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("tuned: correct / precision", _both("tuned correct", "tuned precision")),
     ("best at 0.9: correct", _with("best correct")),
     ("verified: correct / precision", _both("verified correct", "verified precision")),
+    ("apart: correct / precision", _both("apart correct", "apart precision")),
     ("accepted: correct / precision", _both("accepted correct", "accepted precision")),
     (
         "AUC 0.5 / 1 / 2",
@@ -173,7 +174,7 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
 
 
 def _table(lines: Sequence[str]) -> str:
-    names = [*(name for name, _ in COLUMNS), "without noise: verified"]
+    names = [*(name for name, _ in COLUMNS), "without noise: apart"]
     return "\n".join([_line("method", names), f"|---|{'---|' * len(names)}", *lines])
 
 
@@ -186,7 +187,7 @@ def _clean(row: Row, rows: Sequence[Row]) -> str:
     found = [
         one for one in rows if (one.method, one.cell, one.sd, one.tau) == (row.method, row.cell, 0, 0) and one.each
     ]
-    return _verified(found[0]) if found else "-"
+    return _apart(found[0]) if found else "-"
 
 
 def _title(level: Level) -> str:

@@ -82,6 +82,12 @@ def test_equal_scores_are_kept_or_dropped_together():
     assert metrics.threshold_at(np.array([2.0, 1, 1]), np.array([1.0, 1, 0]), np.ones(3), 0.9).least == 2
 
 
+def test_a_match_that_is_a_surer_one_over_again_counts_once():
+    a = np.array([[5.0, 5], [5.2, 5], [5.2, 5], [9, 9]])
+    b = np.array([[7.0, 5], [7.2, 5.3], [20, 5], [9, 9]])
+    assert metrics.apart(a, b, np.array([1.0, 2, 0.5, 0.1]), 1.0).tolist() == [False, True, True, True]
+
+
 def test_a_homography_is_found_among_wrong_matches_and_none_among_random_ones():
     random = np.random.default_rng(0)
     truth = in_cells(random_homography(640, 480, random, wide=False), 16)
@@ -264,6 +270,7 @@ def outcome(score, right, verified, *, other=False, place="p", corner=0.0):
         score=np.array(score, float),
         right=np.array(right, bool) & (not other),
         verified=np.array(verified, bool),
+        apart=np.array(verified, bool),
         here=0.0,
         corner=corner,
     )
@@ -388,10 +395,10 @@ def test_only_what_stands_below_the_mark_of_a_page_is_written_again(tmp_path):
 
 def test_plots_have_a_line_for_each_method(tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is of the bench extra")
-    values = {"verified correct": Interval(5, 4, 6, 3)}
+    values = {"apart correct": Interval(5, 4, 6, 3)}
     rows = [Row("drawn", "still", 16, sd, 0, method, values) for sd in (10, 20) for method in ("one", "two")]
     (path,) = plots.write(tmp_path, rows)
-    assert path.name == "drawn-still-b16-verified-correct.svg"
+    assert path.name == "drawn-still-b16-apart-correct.svg"
 
 
 def test_an_unknown_method_is_refused_by_name_and_the_controls_always_run():
@@ -474,7 +481,7 @@ def test_a_detector_alone_is_measured_by_its_points():
 
 def test_a_gain_is_paired_by_place():
     rows = [
-        Row("drawn", "still", 16, 10, 0, name, {}, {f"place {i}": [0.0, times * (i + 1.0), 0.0] for i in range(9)})
+        Row("drawn", "still", 16, 10, 0, name, {}, {f"place {i}": [0.0, times * (i + 1.0), 0.0, 0.0] for i in range(9)})
         for name, times in (("one", 3.0), ("two", 2.0))
     ]
     assert gain(*rows, "verified") == Interval(1.5, 1.5, 1.5, 9)
