@@ -125,6 +125,10 @@ class Case(NamedTuple):
         return f"{'events' if self.events else 'nothing happens'}, {self.memory}"
 
 
+CASES = [Case(events, memory) for events in (False, True) for memory in MEMORIES]
+DRAWN = [Case(events=False, memory="compared"), *(Case(True, memory) for memory in MEMORIES)]
+
+
 class Setting(NamedTuple):
     """Cells in pixels, and the noise of one day's map in grey."""
 
@@ -169,7 +173,7 @@ def follow(scene: Scene, run: Run, method: Method, seed: int) -> Iterator[Seen]:
         mean = memories[0].mean()
         a, b = (_describe(method, m.mean().grey, m.mean().noise) for m in memories)
         apart = np.linalg.norm(a.points[:, None] - b.points[None], axis=2)
-        matched, clean = _distances(method, a, b), _distances(method, a, today)
+        matched, clean = distances(method, a, b), distances(method, a, today)
         yield Seen(
             mean.noise,
             float(np.sqrt(np.mean((mean.grey - truth) ** 2))),
@@ -184,7 +188,7 @@ def _describe(method: Method, grey: Grid, noise: float) -> Described:
     return method.describe(np.clip(grey, 0, 255).astype(np.float32), noise)
 
 
-def _distances(method: Method, a: Described, b: Described) -> Grid:
+def distances(method: Method, a: Described, b: Described) -> Grid:
     """How far apart matched keypoints are, in cells."""
     pairs = method.match(a, b).pairs
     distances: Grid = np.linalg.norm(a.points[pairs[:, 0]] - b.points[pairs[:, 1]], axis=1)
@@ -212,22 +216,23 @@ def cell_of(seen: Seen) -> str:
 
 
 def draw(path: Path, panels: Mapping[str, Mapping[Case, Grid]], days: Sequence[int]) -> None:
-    """One panel for each setting: matches with today's map, day by day."""
+    """One panel for each setting, four in a row: matches with today's map, day by day."""
     import matplotlib as mpl  # noqa: PLC0415  # slow to load, and only a plot needs it
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    figure, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 3.2), squeeze=False)
-    for axis, (title, results) in zip(axes[0], panels.items(), strict=True):
-        for case, found in results.items():
-            axis.plot(days, found[:, -1], "-" if case.events else ":", label=case.title)
+    rows = -(-len(panels) // 4)
+    figure, axes = plt.subplots(rows, min(4, len(panels)), figsize=(10, 2.3 * rows + 0.4), sharex=True, squeeze=False)
+    for axis, (title, results) in zip(axes.flat, panels.items(), strict=False):
+        for case in DRAWN:
+            axis.plot(days, results[case][:, -1], "-" if case.events else ":", label=case.title)
         axis.set_title(title, fontsize=9)
-        axis.set_xlabel("day")
         axis.set_ylim(bottom=0)
-    axes[0][0].set_ylabel("keypoints matched with today's place")
-    axes[0][0].legend(fontsize=7)
-    figure.tight_layout()
+    figure.supxlabel("day", fontsize=9)
+    figure.supylabel("matches with today's place", fontsize=9)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), ncols=len(DRAWN), fontsize=8, loc="upper center")
+    figure.tight_layout(rect=(0, 0, 1, 0.95))
     figure.savefig(path, dpi=80)
 
 
@@ -249,14 +254,13 @@ def main() -> None:
         "photographs": photographs(flags.data / "photos", flags.scenes),
         "person.mp4": [clip(flags.data / "person.mp4")] * flags.draws,
     }
-    cases = [Case(events, memory) for events in (False, True) for memory in MEMORIES]
     for name in flags.methods:
         panels = {}
         for title, scenes in groups.items():
             for setting in (Setting(cell, sd) for cell in flags.cells for sd in flags.noise):
                 method = line_up()[name](*setting)
                 panel = f"{title}, b {setting.cell}, sd {setting.sd:g}"
-                panels[panel] = {case: measure(scenes, Run(setting, case, flags.days), method) for case in cases}
+                panels[panel] = {case: measure(scenes, Run(setting, case, flags.days), method) for case in CASES}
                 print(f"\n{name}, {panel}:\n\n" + "\n".join(table(panels[panel], flags.days)), flush=True)
         if flags.plot:
             draw(flags.plot, panels, flags.days)

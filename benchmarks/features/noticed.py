@@ -4,7 +4,8 @@
 
 The first table has no change in it: how often maps of one place with noise of the mechanism's law are told apart, where
 `CHANCE` is allowed. The others have photographs of DATA/photos: six maps before, one map of what is there now, and the
-rate that the product allows. Noise is in grey, moves are in cells, in directions drawn at random.
+rate that the product allows; the last has four before. Noise is in grey, moves are in cells, in directions drawn at
+random.
 """
 
 import argparse
@@ -12,13 +13,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.features.days import Scene, moved, photographs
+from benchmarks.features.days import CLEAN, NEAR, Scene, Setting, distances, moved, photographs
+from benchmarks.features.methods import line_up
 from edge.features.fusion import FALSE_ALARMS, Found, Layer, Mean, compare, mean_of
 from edge.features.map import undo
 from edge.privacy.lut import LinearLut, LogLut, Lut
@@ -32,17 +33,11 @@ SPLITS = 3
 FRAMES = 100
 
 
-class Setting(NamedTuple):
-    """Cells in pixels and noise in grey."""
-
-    cell: int
-    sd: float
-
-
 SETTINGS = [Setting(cell, sd) for cell in (8, 16) for sd in (5.0, 10.0, 20.0)]
 MOVES = (0.25, 0.5, 0.75, 1.3, 2.6)
 LIGHTS = ((1.02, 0.0), (1.05, 0.0), (0.8, 0.0), (1.0, 1.0), (1.0, 3.0))
 PATCHES = (3, 5, 8)
+SMALL = (0.3, 0.6, 1.3)
 
 
 def cells(picture: Grid, cell: int) -> Grid:
@@ -53,8 +48,11 @@ def cells(picture: Grid, cell: int) -> Grid:
 
 
 def maps(grey: Grid, sd: float, count: int, rng: np.random.Generator) -> Mean:
-    noisy = (grey + rng.laplace(0, sd / math.sqrt(2), grey.shape) for _ in range(count))
-    return mean_of([Layer.of((n,), one, np.full(grey.shape, sd**2)) for n, one in enumerate(noisy, 1)])
+    return mean_of([layer_of(grey, sd, rng) for _ in range(count)])
+
+
+def layer_of(grey: Grid, sd: float, rng: np.random.Generator) -> Layer:
+    return Layer.of((1,), grey + rng.laplace(0, sd / math.sqrt(2), grey.shape), np.full(grey.shape, sd**2))
 
 
 def against(before: Grid, now: Grid, sd: float, rng: np.random.Generator) -> Found:
@@ -158,6 +156,32 @@ def patches(scenes: Sequence[Scene]) -> Iterator[str]:
         yield f"| {cell} | {sd:g} | {' | '.join(row)} |"
 
 
+def worth(scenes: Sequence[Scene]) -> Iterator[str]:
+    """Four maps before a move, and one or three after it: matches with what is there now, kept against dropped."""
+    yield f"| cell | noise | {' | '.join(f'{m:g}: 1 after, kept, dropped | 3 after' for m in SMALL)} |"
+    yield "|---" * (2 + 2 * len(SMALL)) + "|"
+    for cell, sd in SETTINGS:
+        if sd < 10:
+            continue
+        method = line_up()["sift"](cell, sd)
+        row = []
+        for move in SMALL:
+            counts = np.zeros((2, 2))
+            for seed, scene in enumerate(scenes):
+                rng = np.random.default_rng(seed)
+                picture = scene.pictures[0]
+                before, now = (cells(moved(picture, 0.8 * m * cell, 0.6 * m * cell), cell) for m in (0.0, move))
+                clean = method.describe(now.astype(np.float32), CLEAN)
+                old, new = ([layer_of(grey, sd, rng) for _ in range(n)] for grey, n in ((before, 4), (now, 3)))
+                for line, after in enumerate((new[:1], new)):
+                    for column, layers in enumerate(([*old, *after], after)):
+                        mean = mean_of(layers)
+                        seen = method.describe(np.clip(mean.grey, 0, 255).astype(np.float32), mean.noise)
+                        counts[line, column] += int((distances(method, seen, clean) <= NEAR / 2).sum())
+            row += [f"{kept:.0f}, {dropped:.0f}" for kept, dropped in counts / len(scenes)]
+        yield f"| {cell} | {sd:g} | {' | '.join(row)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="What is noticed before maps are fused.")
     parser.add_argument("data", type=Path, help="folder with photos/")
@@ -171,6 +195,7 @@ def main() -> None:
         f"Moves, dropped of {len(scenes)}": shifts(scenes),
         f"Light, noticed of {len(scenes)} and error left": lights(scenes),
         "Patches": patches(scenes),
+        "What the maps before a move are worth": worth(scenes),
     }
     for title, rows in tables.items():
         print(f"\n## {title}\n")
