@@ -30,11 +30,13 @@ SLACK = 0.1
 """Cells: positions travel in steps of a sixth of a cell and finer."""
 BELONGS = 2.0
 """Cells from the truth within which a candidate's scatter is measured."""
+SPOT = 4.0
+"""Cells within which a wrong candidate counts as at the same spot."""
 SHARPNESSES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 RIDGE = 1e-3
 
 DESCRIPTOR = ("likelihood", "margin", "strength", "count", "noise")
-PLACE = ("still", "moved", "support", "count", "haze", "cosine", "vectors", "hazy_cosine", "mute")
+PLACE = ("still", "moved", "support", "share", "mutual", "count", "haze", "cosine", "vectors", "hazy_cosine", "mute")
 MATCH = (
     *DESCRIPTOR,
     "guided",
@@ -79,7 +81,9 @@ def calibrate(tuning: Sequence[Sighting], *, chance: int, fitted: str) -> Calibr
         match=never,
         place=never,
     )
-    first = placed(same[::THIN], first)
+    moved = [one for one in same if not np.array_equal(np.asarray(one.truth), np.eye(3))]
+    first = placed((moved or same)[::THIN], first)
+    first = stayed([one for one in tuning if one.truth is None][::THIN], first)
     alone = [candidates_of(one, first) for one in same[::THIN]]
     rows = stacked([features for features, _ in alone], DESCRIPTOR)
     second = msgspec.structs.replace(first, descriptor=judge(rows, np.concatenate([right for _, right in alone])))
@@ -117,6 +121,20 @@ def placed(same: Sequence[Sighting], calibration: Calibration) -> Calibration:
     trust = min(1.0, left / known_variance) if known_variance > 0 else 1.0
     slack = np.sqrt(max(variance - trust * known_variance, SLACK**2))
     return msgspec.structs.replace(calibration, sharpness=sharpness, trust=_short(trust), slack=_short(float(slack)))
+
+
+def stayed(other: Sequence[Sighting], calibration: Calibration) -> Calibration:
+    """With the share of wrong candidates that lie at the same spot of both maps, and how far around it."""
+    every = []
+    for one in other:
+        found = held(*views(one), calibration.whitening, calibration.sharpness).candidates()
+        every.append(((found.second - found.first) ** 2).sum(axis=1))
+    squares = np.concatenate([np.empty(0), *every])
+    near = squares < SPOT**2
+    if not near.any():
+        return calibration
+    around = np.sqrt(max(float(np.median(squares[near])) / (2 * np.log(2)), SLACK**2))
+    return msgspec.structs.replace(calibration, here=_short(float(near.mean())), around=_short(float(around)))
 
 
 def candidates_of(one: Sighting, calibration: Calibration) -> tuple[dict[str, Floats], Bools]:

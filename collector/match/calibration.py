@@ -98,7 +98,8 @@ class Calibration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
     the probability that stands where nothing speaks. sharpness: how much, per nat, the keypoints around a match say of
     where it lies; 0 where keypoints are where they are. trust: part of the spreads' variance that right matches have
     then; slack: standard deviation per axis, in cells, that they have beyond it. chance: the most keypoints that maps
-    of pure noise had.
+    of pure noise had. here, around: the share of wrong matches that lie where they would if the camera had stayed, and
+    their standard deviation per axis in cells: two places under one grid look alike at one spot (sky above, borders).
     descriptor: that a candidate is right, by its descriptors alone. match: by everything. place: that two maps show
     one place.
     """
@@ -112,6 +113,8 @@ class Calibration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
     trust: Annotated[float, Meta(gt=0, le=1)] = 1.0
     slack: Positive
     chance: Annotated[int, Meta(ge=0)]
+    here: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    around: Positive = 1.0
     whitening: Whitening
     descriptor: Judge
     match: Judge

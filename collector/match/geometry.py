@@ -1,7 +1,7 @@
 """How one map lies on another: the simplest transform that explains the candidate matches.
 
 Every candidate is a mixture: with its probability π the point moved by the transform and scattered normally with its
-own spread, otherwise it lies anywhere on the map. Hypotheses come from pairs of the likeliest candidates, so nothing
+own spread, otherwise it lies where wrong ones do. Hypotheses come from pairs of the likeliest candidates, so nothing
 is drawn at random; they are refined by expectation-maximisation from wide spreads to the known ones (graduated
 non-convexity, Yang et al., RA-L 2020). Models are compared by their evidence, which charges each parameter for what it
 fits by chance (MacKay, Information Theory, Inference, and Learning Algorithms, 2003, chapter 28).
@@ -38,13 +38,15 @@ class Field:
     """The candidate matches that a transform has to explain.
 
     first, second: (m, 2) points in cells. variance: (m,) of the residual along each axis. right: (m,) probability π
-    that a candidate is right, by its descriptors. area: of the map, in squared cells: where a wrong one may lie.
+    that a candidate is right, by its descriptors. chance: (m,) density, per squared cell, of wrong candidates where
+    this one lies. area: of the map, in squared cells.
     """
 
     first: Floats
     second: Floats
     variance: Floats
     right: Floats
+    chance: Floats
     area: float
 
 
@@ -94,9 +96,10 @@ def squared_residual(field: Field, matrix: Floats) -> Floats:
 
 
 def gain(field: Field, squares: Floats, width: float = 1.0) -> Floats:
-    """(..., m) how much likelier a point is where it lies under the transform than anywhere on the map, at most."""
+    """(..., m) how much likelier a point is where it lies under the transform than by chance."""
     variance = field.variance * width**2
-    return field.area / (2 * math.pi * variance) * np.exp(-squares / (2 * variance))
+    ratio: Floats = np.exp(-squares / (2 * variance)) / (2 * math.pi * variance * field.chance)
+    return ratio
 
 
 def posterior(field: Field, squares: Floats, width: float = 1.0) -> Floats:
@@ -113,10 +116,9 @@ def _fit(field: Field, squares: Floats, width: float = 1.0) -> Floats:
 
 
 def _some(field: Field, which: NDArray[np.intp]) -> Field:
-    first, second, variance, right = (
-        values[which] for values in (field.first, field.second, field.variance, field.right)
-    )
-    return Field(first, second, variance, right, field.area)
+    values = (field.first, field.second, field.variance, field.right, field.chance)
+    first, second, variance, right, chance = (each[which] for each in values)
+    return Field(first, second, variance, right, chance, field.area)
 
 
 def _refined(field: Field, matrix: Floats, solve: Callable[[Floats], Floats | None]) -> Floats:

@@ -113,7 +113,16 @@ def _field(a: View, b: View, found: Candidates, calibration: Calibration) -> Fie
     i, j = found.pairs.T
     right = calibration.descriptor.probability(descriptor_features(a, b, found))
     variance = calibration.trust * (a.spread[i] ** 2 + b.spread[j] ** 2) + calibration.slack**2
-    return Field(found.first, found.second, variance, right, max(a.area, b.area))
+    area = max(a.area, b.area)
+    return Field(found.first, found.second, variance, right, _chance(found, area, calibration), area)
+
+
+def _chance(found: Candidates, area: float, calibration: Calibration) -> Floats:
+    """Density of wrong candidates: even over the map, and some of them where a camera that stayed would have them."""
+    squares = ((found.second - found.first) ** 2).sum(axis=1)
+    spread = 2 * calibration.around**2
+    density: Floats = (1 - calibration.here) / area + calibration.here * np.exp(-squares / spread) / (np.pi * spread)
+    return density
 
 
 def _squares(field: Field, geometry: Geometry) -> Floats:
@@ -193,6 +202,8 @@ def _place_features(a: View, b: View, geometry: Geometry, agreed: Floats) -> dic
         "moved": _evidence(geometry, "similar", "projective"),
         "support": float(np.log1p(agreed.sum())),
         "count": float(np.log1p(fewest)),
+        "share": float(agreed.sum()) / max(fewest, 1),
+        "mutual": len(agreed) / max(fewest, 1),
         "mute": float(fewest == 0),
         "haze": haze,
         "vectors": float(angle is not None),

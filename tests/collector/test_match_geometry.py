@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ def field(first, second, right=0.6, variance=0.05):
         np.asarray(second, float).reshape(n, 2),
         np.full(n, variance),
         np.full(n, right),
+        np.full(n, 1 / AREA),
         AREA,
     )
 
@@ -57,6 +60,13 @@ def test_a_view_from_aside_is_a_homography_only_where_that_explains_more():
     found = estimate(with_chance(points, project(matrix, points), 2, 40))
     assert found.kind == "projective"
     assert np.abs(project(found.matrix, points) - project(matrix, points)).max() < 0.5
+
+
+def test_agreement_at_the_same_spot_is_worth_less_where_chance_brings_it_too():
+    points = scattered(1, 20)
+    rare = field(points, points)
+    common = replace(rare, chance=np.full(20, 0.5))
+    assert estimate(common).evidence < estimate(rare).evidence / 5
 
 
 def test_matches_by_chance_have_no_geometry():
