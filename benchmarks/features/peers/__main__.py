@@ -6,7 +6,7 @@
 DATA: the folder that holds `photos`. Every third photograph, by name, is for tuning. Each place gives one pair that
 was seen from a little aside (features: corners ± 6 %, ± 20°, scale 1/1.2 to 1.2, shift ± 8 %), and every third also one
 from the same position; noise is the daemon's, with a seed.
-Tuning starts from the best of the levels that were tuned already. Families and levels that are not named keep their rows.
+Tuning starts from the best of the levels that were tuned already; what is not named keeps its rows.
 """
 
 import argparse
@@ -58,7 +58,9 @@ def write(table: Mapping[str, object], command: str) -> None:
 
 
 def row(settings: Settings) -> dict[str, object]:
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(settings).items()}
+    return {
+        name: float(f"{value:.3g}") if isinstance(value, float) else value for name, value in asdict(settings).items()
+    }
 
 
 def fit(families: Mapping[str, Family], places: Sequence[Place], levels: Sequence[Level], log: Log) -> Iterator[Fitted]:
@@ -110,7 +112,11 @@ def chosen(flags: argparse.Namespace) -> dict[str, Family]:
     every = {**FAMILIES, **{name: family(name, path) for name, path in named.items() if path}}
     if flags.families:
         every = {name: every[name] for name in flags.families.split(",")}
-    return {name: limited(one, flags.fields.split(",")) for name, one in every.items()} if flags.fields else every
+    return (
+        {name: limited(one, flags.fields.split(",")) for name, one in every.items()}
+        if flags.fields is not None
+        else every
+    )
 
 
 def limited(one: Family, names: Sequence[str]) -> Family:

@@ -60,7 +60,7 @@ def tune(
     rounds: int = 1,
     log: Log = lambda _: None,
 ) -> Settings:
-    """From the best of `starts`, one field at a time: the best of all blurs; of the others, while a neighbour is better.
+    """From the best of `starts`, one field at a time: the best of all blurs; else, while a neighbour is better.
 
     Args:
         family: whose choices are tried, in their order.
@@ -108,6 +108,19 @@ def trials(
 def worth(found: Sequence[Trial], verify: Verify) -> tuple[Worth, float]:
     """What the settings are worth, and the margin to use.
 
+    Pairs seen from one position and those seen from two are judged apart and added up: else the easy ones would pay for
+    the precision of the others. The margin is the smaller of theirs.
+    """
+    still = [trial for trial in found if np.array_equal(trial.pair.homography, np.eye(3))]
+    moved = [trial for trial in found if not np.array_equal(trial.pair.homography, np.eye(3))]
+    parts = [_worth(view, verify) for view in (still, moved) if view]
+    total = Worth(sum(part.correct for part, _ in parts), sum(part.f1 for part, _ in parts))
+    return total, min(margin for _, margin in parts)
+
+
+def _worth(found: Sequence[Trial], verify: Verify) -> tuple[Worth, float]:
+    """Of one kind of pairs.
+
     Correct matches are those at PRECISION by a threshold on the score alone, and those after verification from
     that part of SHARES which is best: both are asked of a method, so their sum counts. Fewer than LUCK a pair do not,
     and F1 decides, of verified matches. The margin lets through what either needs.
@@ -118,8 +131,7 @@ def worth(found: Sequence[Trial], verify: Verify) -> tuple[Worth, float]:
     margins = sorted({float(np.quantile(score, 1 - share)) for share in SHARES}) if len(score) else [0.0]
     checked = [(_verified(found, verify, margin), margin) for margin in margins]
     (kept, correct), margin = max(checked, key=lambda one: _verified_worth(one[0][0], one[0][1], len(found)))
-    surely = correct if correct >= PRECISION * kept else 0
-    total = alone + surely
+    total = alone + (correct if correct >= PRECISION * kept else 0)
     f1 = 2 * correct / max(kept + VISIBLE * len(found), 1)
     return Worth(total if total >= LUCK * len(found) else 0, f1), max(0.0, min(margin, least))
 
