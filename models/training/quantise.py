@@ -142,6 +142,20 @@ def quantise(source: Path, maps: Maps, target: Path) -> None:
             weight_type=QuantType.QInt8,
             extra_options={"TensorQuantOverrides": overrides},
         )
+    onnx.save(plain(onnx.load(target)), target)
+
+
+def plain(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network without what only its making needed.
+
+    ONNX Runtime's tool names every family of operators that it knows, and an older release refuses a file for the names
+    of families that no operator of it is of: 1.17.0 did.
+    """
+    used = {node.domain for node in model.graph.node}
+    families = [family for family in model.opset_import if family.domain in used]
+    del model.opset_import[:], model.graph.value_info[:], model.metadata_props[:]
+    model.opset_import.extend(families)
+    return model
 
 
 def compare(source: Path, target: Path, maps: Maps) -> list[str]:
