@@ -1,11 +1,11 @@
 """Which detector finds the same points again? Repeatability on photographs with noise, at equal count.
 
-    python -m benchmarks.features.corner_choice PHOTOS [--photos 40] [--seed 1] [--tuning] [--cells 16 8]
+    python -m benchmarks.features.corner_choice PHOTOS|CLIP [--count 24] [--seed 1] [--tuning] [--cells 16 8]
 
-Two windows of one photograph, the second moved by a whole number of pixels that is no whole number of cells, are cut
-into cells and noised independently. A point is found again where it and a point of the other map are each other's
-nearest and within the distance. The photographs whose place in the sorted list is divisible by 3 were used to choose
-scales and weights; the others are measured here unless --tuning is given.
+Two windows of one photograph, the second moved by a whole number of pixels in both directions, are cut into cells and
+noised independently; of a clip, the mean frames of both halves. A point is found again where it and a point of the
+other map are each other's nearest and within the distance. The photographs whose place in the sorted list is divisible
+by 3 were used to choose scales and weights; the others are measured here unless --tuning is given.
 
 Detectors: `curvature`, edge/features/corners.py; `on the log`, the same on the logarithm of the map; `tensor`, the
 smaller eigenvalue of the tensor of first derivatives at the same scales, above noise and in its standard deviations;
@@ -16,6 +16,7 @@ import argparse
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -34,6 +35,8 @@ LOG_OFFSET = 0.08 * 255
 
 Array = NDArray[np.float64]
 Detector = Callable[[NDArray[np.float32], float, int], Array]
+Pair = Callable[[int, np.random.Generator], tuple[Array, Array, Array]]
+"""Side of a cell -> two maps without noise, and how far the second is from the first in cells."""
 
 
 def covering(path: Path) -> Array:
@@ -48,11 +51,33 @@ def covering(path: Path) -> Array:
     return np.asarray(resized[:height, :width], np.float64)
 
 
-def cells(grey: Array, x: int, y: int, side: int) -> Array:
-    """Cell means of the frame whose top-left pixel is at (x, y)."""
-    frame = grey[y : y + HEIGHT, x : x + WIDTH]
-    mean: Array = frame.reshape(HEIGHT // side, side, WIDTH // side, side).mean((1, 3))
+def cells(grey: Array, side: int) -> Array:
+    """Cell means."""
+    rows, columns = grey.shape[0] // side, grey.shape[1] // side
+    blocks = grey[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    mean: Array = blocks.mean((1, 3))
     return mean
+
+
+def photographed(path: Path, side: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    """Two frames out of a photograph, in cells, and how far the second is from the first, in cells."""
+    grey = covering(path)
+    x, y = (int(each) for each in rng.integers(0, 2 * MARGIN + 1, 2))
+    first = grey[MARGIN : MARGIN + HEIGHT, MARGIN : MARGIN + WIDTH]
+    second = grey[y : y + HEIGHT, x : x + WIDTH]
+    return cells(first, side), cells(second, side), np.array([x - MARGIN, y - MARGIN]) / side
+
+
+def halves(path: Path) -> tuple[Array, Array]:
+    """The mean frame of both halves of a clip."""
+    clip = cv2.VideoCapture(str(path))
+    frames = []
+    while (got := clip.read())[0]:
+        frames.append(cv2.cvtColor(got[1], cv2.COLOR_BGR2GRAY))
+    if len(frames) < 2:
+        raise SystemExit(f"{path}: no frames")
+    middle = len(frames) // 2
+    return np.mean(frames[:middle], axis=0), np.mean(frames[middle : 2 * middle], axis=0)
 
 
 def noised(clean: Array, noise: float, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -141,11 +166,13 @@ def strongest(scores: Array, most: int) -> Array:
         )
     ranked = np.concatenate(found)
     ranked = ranked[np.argsort(-ranked[:, 2], kind="stable")]
-    kept: list[Array] = []
-    for point in ranked[:, :2]:
-        if len(kept) < most and all(np.hypot(*(point - other)) >= corners.APART for other in kept):
-            kept.append(point)
-    return np.array(kept).reshape(-1, 2)
+    free = np.ones(len(ranked), bool)
+    kept: list[int] = []
+    for index, point in enumerate(ranked[:, :2]):
+        if free[index] and len(kept) < most:
+            kept.append(index)
+            free &= ((ranked[:, :2] - point) ** 2).sum(1) >= corners.APART**2
+    return ranked[kept, :2]
 
 
 def offset(before: Array, top: Array, after: Array) -> Array:
@@ -169,37 +196,44 @@ def again(first: Array, second: Array, shift: Array, shape: tuple[int, ...]) -> 
     return apart[np.arange(len(first)), nearest][mutual], len(first)
 
 
-def measure(paths: Sequence[Path], side: int, noise: float, detectors: dict[str, Detector], seed: int) -> None:
+def measure(pairs: Sequence[Pair], side: int, noise: float, detectors: dict[str, Detector], seed: int) -> None:
     sums = {name: np.zeros(4) for name in detectors}
-    for index, path in enumerate(paths):
+    for index, pair in enumerate(pairs):
         rng = np.random.default_rng([seed, index, side, int(noise * 10)])
-        grey = covering(path)
-        x, y = (int(each) for each in rng.integers(0, 2 * MARGIN + 1, 2))
-        shift = np.array([x - MARGIN, y - MARGIN]) / side
-        maps = noised(cells(grey, MARGIN, MARGIN, side), noise, rng), noised(cells(grey, x, y, side), noise, rng)
+        first, second, shift = pair(side, rng)
+        maps = noised(first, noise, rng), noised(second, noise, rng)
         for name, detector in detectors.items():
             a, b = (detector(image, noise, POINTS[side]) for image in maps)
             near, common = again(a, b, shift, maps[0].shape)
             one, less = int((near <= 1).sum()), int((near <= 0.7).sum())
             sums[name] += [one / max(common, 1), less / max(common, 1), less, len(a)]
     for name, total in sums.items():
-        within_1, within_less, found, count = total / len(paths)
+        within_1, within_less, found, count = total / len(pairs)
         row = f"{count:.0f} | {within_1:.3f} | {within_less:.3f} | {found:.1f}"
         print(f"| {side} | {noise:g} | {name} | {row} |", flush=True)
 
 
+def pairs_of(source: Path, count: int, *, tuning: bool) -> list[Pair]:
+    """Of the photographs in a folder; or of one clip, `count` times, as only the noise is drawn anew."""
+    if source.is_file():
+        means = halves(source)
+        return [lambda side, _: (cells(means[0], side), cells(means[1], side), np.zeros(2))] * count
+    paths = sorted(source.glob("*.jpg"))
+    chosen = paths[::3] if tuning else [path for index, path in enumerate(paths) if index % 3]
+    chosen = chosen[:: max(1, len(chosen) // count)][:count]
+    return [partial(photographed, path) for path in chosen]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Repeatability of detectors on photographs with noise.")
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--photos", dest="count", type=int, default=40)
+    parser.add_argument("source", type=Path, help="a folder of photographs, or a clip from a fixed camera")
+    parser.add_argument("--count", type=int, default=24, help="photographs, or draws of the noise")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tuning", action="store_true")
+    parser.add_argument("--tuning", action="store_true", help="measure the photographs that chose")
     parser.add_argument("--cells", type=int, nargs="+", default=[16, 8], choices=sorted(POINTS))
     flags = parser.parse_args()
     cv2.setNumThreads(1)
-    paths = sorted(flags.photos.glob("*.jpg"))
-    chosen = paths[::3] if flags.tuning else [path for index, path in enumerate(paths) if index % 3]
-    chosen = chosen[:: max(1, len(chosen) // flags.count)][: flags.count]
+    pairs = pairs_of(flags.source, flags.count, tuning=flags.tuning)
     detectors: dict[str, Detector] = {
         "curvature": curvature,
         "on the log": on_the_log,
@@ -210,7 +244,7 @@ def main() -> None:
     print("| b | sd | detector | points | within 1 cell | within 0.7 | number within 0.7 |")
     print("|---|---|---|---|---|---|---|")
     for side, noise in itertools.product(flags.cells, NOISES):
-        measure(chosen, side, noise, detectors, flags.seed)
+        measure(pairs, side, noise, detectors, flags.seed)
 
 
 if __name__ == "__main__":

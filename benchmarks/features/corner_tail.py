@@ -24,8 +24,6 @@ STEPS = 19
 NOISE = 10.0
 FEWEST = 50
 """Keypoints of all sizes of map below which a strength is left out of the table."""
-ENOUGH = 3000
-"""Keypoints from which border cells are told from others."""
 
 
 def noise_map(shape: tuple[int, int], averaged: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -46,18 +44,20 @@ def counts(shape: tuple[int, int], averaged: int, maps: int, rng: np.random.Gene
 
 
 def fit(seen: list[NDArray[np.float64]], maps: int) -> NDArray[np.float64]:
-    """(n, 2) keypoints per cell and per border cell, n ≤ STEPS. Border cells count alike where they cannot be told."""
-    design = np.array([[rows * columns, 2 * (rows + columns)] for rows, columns in GRIDS], float)
+    """(n, 2) keypoints per cell and per border cell, neither below 0; n ≤ STEPS."""
+    area = np.array([rows * columns for rows, columns in GRIDS], float)
+    border = np.array([2 * (rows + columns) for rows, columns in GRIDS], float)
     fitted = []
     for count in np.stack(seen).T:
-        events = float((count / design[:, 0]).sum()) * maps * 1200
-        if events < FEWEST:
+        if (count / area).sum() * maps * 1200 < FEWEST:
             break
-        solved = np.array([(count / design[:, 0]).mean(), 0])
-        if events > ENOUGH:
-            weight = 1 / np.sqrt(count / design[:, 0])
-            both = np.linalg.lstsq(design * weight[:, None], count * weight, rcond=None)[0]
-            solved = both if both.min() > 0 else solved
+        weight = np.sqrt(area / (count + 1 / maps))
+        both = np.stack([area, border], axis=1) * weight[:, None]
+        solved = np.linalg.lstsq(both, count * weight, rcond=None)[0]
+        if solved.min() < 0:
+            kept = int(solved.argmax())
+            solved = np.zeros(2)
+            solved[kept] = (both[:, kept] * count * weight).sum() / (both[:, kept] ** 2).sum()
         fitted.append(solved)
     return np.array(fitted)
 
