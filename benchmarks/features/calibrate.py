@@ -209,18 +209,24 @@ def curve_of(score: Floats, right: Bools, weight: Floats) -> tuple[list[float], 
     order = np.argsort(score, kind="stable")
     along = np.cumsum(weight[order])
     group = np.searchsorted(SHARES[1:-1], along / along[-1] - 1e-12)
-    pooled: list[list[float]] = []
+    pooled: list[Floats] = []
     for index in np.unique(group):
         member = order[group == index]
-        total = float(weight[member].sum())
-        hits = float(weight[member] @ right[member])
-        # Half a success and half a failure more (Jeffreys): no group, however small, makes anything certain.
-        hits = total * (hits + 0.5 * total / len(member)) / (total + total / len(member))
-        pooled.append([total, float(weight[member] @ score[member]), hits])
-        while len(pooled) > 1 and pooled[-2][2] * pooled[-1][0] >= pooled[-1][2] * pooled[-2][0]:
+        own, at, so = weight[member], score[member], right[member]
+        pooled.append(np.array([own.sum(), own @ at, own @ so, len(member)]))
+        while len(pooled) > 1 and _share(pooled[-2]) >= _share(pooled[-1]):
             last = pooled.pop()
-            pooled[-1] = [old + new for old, new in zip(pooled[-1], last, strict=True)]
-    return [_short(s / t) for t, s, _ in pooled], [_short(r / t) for t, _, r in pooled]
+            pooled[-1] = pooled[-1] + last
+    return [_short(float(one[1] / one[0])) for one in pooled], [_short(_share(one)) for one in pooled]
+
+
+def _share(group: Floats) -> float:
+    """Right ones of a group (weight, sum of scores, weight of right ones, number), half a one more of either kind.
+
+    (Jeffreys' prior: no group, however small, makes anything certain.)
+    """
+    total, _, hits, count = group
+    return float((hits / total * count + 0.5) / (count + 1))
 
 
 def _short(value: float) -> float:

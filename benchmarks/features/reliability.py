@@ -29,6 +29,7 @@ from benchmarks.features.sightings import (
     asked,
     most_in_noise,
     of_clips,
+    of_noise,
     photographs,
     plain,
     sightings,
@@ -36,7 +37,7 @@ from benchmarks.features.sightings import (
 from collector.match.calibration import Calibration, find, read
 from collector.match.verdict import DIFFERENT, SAME
 from collector.match.view import Floats
-from collector.match.weigh import says_nothing
+from collector.match.weigh import says_nothing, weigh
 from edge.features.describe import Describer, describer
 from edge.features.map import Map
 from edge.sections import FeaturesSettings
@@ -140,7 +141,7 @@ def tuning(data: Path, scenes: int, describe: Describe) -> Calibration:
     places = photographs(data / "photos", scenes, tuning=True)
     walls = plain(max(2, scenes // WALLS), tuning=True)
     seen = sightings(list(asked(places, walls)), LEVELS, describe, SEED, every=EVERY)
-    chance = most_in_noise(LEVELS, describe, NOISE_MAPS, SEED)
+    chance = most_in_noise(of_noise(LEVELS, describe, NOISE_MAPS // 2, SEED))
     names = ", ".join(level.name for level in LEVELS)
     fitted = (
         f"{len(places)} photographs of BSDS500 (every third by name) and {len(walls)} plain walls, {len(seen)} pairs "
@@ -187,6 +188,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def check_noise(noise: Sequence[Sighting], calibration: Calibration) -> None:
+    """What is answered where there is nothing but noise."""
+    said = [weigh(*calibrate.views(one), calibration) for one in noise]
+    told = [one for one in said if not one.silent]
+    same = sum(one.same >= SAME for one in told)
+    different = sum(one.same <= DIFFERENT for one in told)
+    silent = len(said) - len(told)
+    print(f"## Pure noise\n\n{len(said)} pairs: {silent} say nothing, {same} same, {different} different.\n")
+
+
 def main(given: Sequence[str] | None = None) -> None:
     flags = _parser().parse_args(given)
     cv2.setNumThreads(1)
@@ -205,6 +216,7 @@ def main(given: Sequence[str] | None = None) -> None:
         raise SystemExit(f"{held[0].a.method}: no calibration beside collector/match. Fit one, or name it.")
     print(f"{calibration.method}: fitted on {calibration.fitted}\n")
     check(held, calibration, "photographs", flags.plots)
+    check_noise(of_noise(LEVELS, describe, NOISE_MAPS, 200), calibration)
     moving = [one for seed in range(3 * flags.seeds) for one in _of_clips(flags.data, FINE, describe, 100 + seed)]
     check(moving, calibration, "clips", flags.plots)
 

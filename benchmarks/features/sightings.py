@@ -150,14 +150,19 @@ def sightings(
     return out
 
 
-def most_in_noise(levels: Sequence[Level], describe: Describe, count: int, seed: int) -> int:
-    """The most keypoints of `count` maps of a grey plane at each level: all of them are chance."""
+def of_noise(levels: Sequence[Level], describe: Describe, count: int, seed: int) -> list[Sighting]:
+    """`count` pairs at each level of maps of a grey plane: nothing but noise, so nothing can be told."""
     plane = Place("pure noise", {"first": view_of(np.full((HEIGHT, WIDTH), 128, np.uint8))})
-    return max(
-        len(describe(plane.map("first", level, 1000 * seed + index)).keypoints)
-        for level in levels
-        for index in range(count)
-    )
+    out = []
+    for level in levels:
+        seen = [describe(plane.map("first", level, 1000 * seed + index)) for index in range(2 * count)]
+        out += [Sighting(a, b, None, "pure noise", level) for a, b in zip(seen[:count], seen[count:], strict=True)]
+    return out
+
+
+def most_in_noise(noise: Sequence[Sighting]) -> int:
+    """The most keypoints of these maps: all of them are chance."""
+    return max(len(side.keypoints) for one in noise for side in (one.a, one.b))
 
 
 def _most_alike(places: Sequence[Place]) -> NDArray[np.intp]:

@@ -5,7 +5,7 @@ from benchmarks.features import patches
 from benchmarks.features.calibrate import balance, calibrate, curve_of, judge, right_ones
 from benchmarks.features.levels import Level
 from benchmarks.features.reliability import Answers, answers, diagram, table, verdicts
-from benchmarks.features.sightings import asked, lit, most_in_noise, place, plain, sightings
+from benchmarks.features.sightings import asked, lit, most_in_noise, of_noise, place, plain, sightings
 from collector.match.calibration import sigmoid
 from collector.match.nearest import Candidates
 from drivers.emulated.scenery import draw_background
@@ -24,7 +24,7 @@ def places(count, tuning):
 @pytest.fixture(scope="module")
 def tuned():
     seen = sightings(list(asked(places(4, True), plain(2, tuning=True))), [LEVEL], patches.describe, 1)
-    return calibrate(seen, chance=most_in_noise([LEVEL], patches.describe, 3, 1), fitted="drawn places")
+    return calibrate(seen, chance=most_in_noise(of_noise([LEVEL], patches.describe, 3, 1)), fitted="drawn places")
 
 
 @pytest.fixture(scope="module")
