@@ -37,7 +37,7 @@ def line_up() -> Mapping[str, Make]:
     return {
         **learned(),
         **PEERS,
-        "corners, points only": lambda _cell, _noise: detector(),
+        "corners": lambda _cell, _noise: detector(),
         "grid vector": lambda _cell, _noise: GridVector(),
         RANDOM: lambda _cell, _noise: RandomPoints(),
         THUMBNAIL: lambda _cell, _noise: Thumbnail(),

@@ -98,7 +98,7 @@ def learned() -> Mapping[str, Callable[[int, float], Ours]]:
 
     out = {NETWORK: named(NETWORK, weighed=False)}
     if any(one.method == NETWORK for one in calibration.shipped()):
-        name = f"{NETWORK}, weighed"
+        name = f"{NETWORK} weighed"
         out[name] = named(name, weighed=True)
     return out
 
@@ -127,4 +127,4 @@ def detector(expected_false: float = 1.0) -> PointsOnly:
     def find(image: NDArray[np.float32], noise: float) -> NDArray[np.float64]:
         return corners.find(image, noise, expected_false=expected_false).points
 
-    return PointsOnly("corners, points only", find)
+    return PointsOnly("corners", find)

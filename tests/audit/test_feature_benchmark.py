@@ -407,6 +407,10 @@ def test_an_unknown_method_is_refused_by_name_and_the_controls_always_run():
     assert list(command.pick(line_up(), "orb")) == ["orb", "random", "thumbnail"]
 
 
+def test_every_method_can_be_named_in_a_list_with_commas():
+    assert not [name for name in line_up() if "," in name]
+
+
 def test_levels_are_chosen_by_cell_and_noise():
     assert command.at(LEVELS, "16:2.5,8:6") == [Level(8, 6), Level(16, 2.5)]
     assert command.at((Level(16, 10), Level(16, 10, 32)), "16:10:32") == [Level(16, 10, 32)]
