@@ -60,7 +60,7 @@ class Scene(NamedTuple):
 def moved(picture: Grid, right: float, down: float) -> Grid:
     """By so many pixels."""
     size = picture.shape[1], picture.shape[0]
-    move = np.array([[1, 0, right], [0, 1, down]])
+    move = np.array([[1, 0, right], [0, 1, down]], np.float64)
     return np.asarray(
         cv2.warpAffine(picture, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT), np.float64
     )
