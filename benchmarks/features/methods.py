@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.features.ablations import ablations
 from benchmarks.features.measure import Make
 from benchmarks.features.method import Described, Matches
 from benchmarks.features.ours import detector, learned
@@ -37,6 +38,7 @@ def line_up() -> Mapping[str, Make]:
     return {
         **learned(),
         **PEERS,
+        **ablations(),
         "corners": lambda _cell, _noise: detector(),
         "grid vector": lambda _cell, _noise: GridVector(),
         RANDOM: lambda _cell, _noise: RandomPoints(),
