@@ -11,6 +11,7 @@ from benchmarks.frame_cost import frame_costs
 from benchmarks.health_cost import health_costs
 from benchmarks.ledger_cost import ledger_costs
 from benchmarks.memory import capture_memory
+from benchmarks.network_cost import network_costs
 from benchmarks.noise_cost import noise_costs
 from benchmarks.sampler_cost import sampler_costs
 from benchmarks.service_cost import service_costs
@@ -31,6 +32,7 @@ def main() -> None:
         ("The ledger", ledger_costs),
         ("Memory", capture_memory),
         ("The services", service_costs),
+        ("The network", network_costs),
     )
     for title, make in parts:
         sys.stderr.write(f"measuring: {title.lower()} ...\n")
