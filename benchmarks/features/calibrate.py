@@ -32,7 +32,7 @@ BELONGS = 2.0
 """Cells from the truth within which a candidate's scatter is measured."""
 SPOT = 4.0
 """Cells within which a wrong candidate counts as at the same spot."""
-SHARPNESSES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
+SHARPNESSES = (0.0, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2)
 RIDGE = 1e-3
 
 DESCRIPTOR = ("likelihood", "margin", "strength", "count", "noise")
