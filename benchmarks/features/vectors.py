@@ -53,11 +53,18 @@ def vlad(descriptors: NDArray[np.float32], centres: NDArray[np.float32]) -> Vect
     return unit
 
 
+def even(looks: Looks) -> dict[tuple[str, str], Vector]:
+    """Vectors of one length: a small grid has fewer components than a large one, and zeros for the rest."""
+    longest = max((len(vector) for vector in looks.values()), default=0)
+    return {key: np.pad(vector, (0, longest - len(vector))) for key, vector in looks.items()}
+
+
 def ranks(looks: Looks, view: str) -> dict[str, int]:
     """For each place seen in `view`: the rank, from 1, of its own first view in the gallery of all first views.
 
     By cosine. The worst place among equals, so that vectors of zeros find nothing.
     """
+    looks = even(looks)
     names = [place for place, seen in looks if seen == "first"]
     gallery = np.stack([looks[name, "first"] for name in names])
     out = {}
@@ -70,6 +77,7 @@ def ranks(looks: Looks, view: str) -> dict[str, int]:
 
 def few_shot(looks: Looks, shown: Sequence[str], asked: Sequence[str]) -> dict[str, float]:
     """Share of the asked views of each place that are nearest, by cosine, to the mean of its shown views."""
+    looks = even(looks)
     names = [place for place, seen in looks if seen == "first"]
     means = np.stack([np.sum([looks[name, view] for view in shown], axis=0) for name in names])
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
@@ -91,7 +99,7 @@ def clusters(looks: Looks, seed: int) -> dict[str, float]:
 
     names = sorted({place for place, _ in looks})
     truth = [names.index(place) for place, _ in looks]
-    table = np.stack(list(looks.values()))
+    table = np.stack(list(even(looks).values()))
     # Vectors of zeros have no cosine.
     table[np.linalg.norm(table, axis=1) < 1e-9] = 1 / np.sqrt(table.shape[1])
     found = {

@@ -240,6 +240,16 @@ def test_ranks_count_what_is_at_least_as_near_so_that_zeros_find_nothing():
     assert vectors.ranks(looks, "still")["b"] == 2
 
 
+def test_vectors_of_small_grids_are_compared_by_what_they_have():
+    looks = {
+        ("a", "first"): np.array([1.0, 0, 0]),
+        ("a", "still"): np.array([0.8, 0.6, 0]),
+        ("b", "first"): np.array([0.0, 1]),
+        ("b", "still"): np.array([0.6, 0.8]),
+    }
+    assert vectors.ranks(looks, "still") == {"a": 1, "b": 1}
+
+
 def test_few_shots_ask_the_mean_of_what_was_shown():
     e = np.eye(4)
     looks = {
