@@ -41,7 +41,8 @@ MATCH = (
     *DESCRIPTOR,
     "guided",
     *("within_1", "within_2", "within_3", "within_2_cells", "supported", "support", "evidence", "lost"),
-    *("agreed", "place", "here"),
+    *("agreed", "place", "here", "share", "mutual", "near_share", "near_mutual"),
+    *("near_noise", "here_noise", "place_noise", "strength_noise", "loud"),
 )
 
 Bools = NDArray[np.bool_]

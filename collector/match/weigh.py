@@ -16,6 +16,8 @@ SUPPORTED = 0.5
 """Probability, given the geometry, from which a candidate holds its keypoints."""
 REACH = 2.5
 """Standard deviations around its place in which a keypoint is looked for."""
+LOUD = 3.0
+"""Logarithm of the noise, in grey, beyond which it counts once more: 20 grey."""
 LOUDEST = 255.0
 """Grey. Noise beyond it is weighed like it: nothing was fitted there."""
 HAZES = (0.0, 8.0)
@@ -237,9 +239,28 @@ def _same(evidence: Evidence, calibration: Calibration) -> float:
 
 
 def with_place(same: float, evidence: Evidence) -> dict[str, Floats]:
-    """What the match judge hears, with the verdict on the place: between different places no match is right."""
-    odds = np.full(len(evidence.candidates.pairs), float(_log_odds(np.array(same))))
-    return {**evidence.match, "place": odds, "here": same * evidence.match["within_3"]}
+    """What the match judge hears, with the verdict on the place: between different places no match is right.
+
+    How near a match comes says more where most keypoints agree, and less in noise.
+    """
+    known = evidence.match
+    near, noise = known["within_3"], known["noise"]
+    odds = np.full(len(near), float(_log_odds(np.array(same))))
+    share, mutual = (np.full(len(near), float(evidence.place[name][0])) for name in ("share", "mutual"))
+    return {
+        **known,
+        "place": odds,
+        "here": same * near,
+        "share": share,
+        "mutual": mutual,
+        "near_share": near * share,
+        "near_mutual": near * mutual,
+        "near_noise": near * noise,
+        "here_noise": same * near * noise,
+        "place_noise": odds * noise,
+        "strength_noise": known["strength"] * noise,
+        "loud": np.maximum(noise - LOUD, 0),
+    }
 
 
 def _with_prior(probability: float, fitted: float, expected: float) -> float:
