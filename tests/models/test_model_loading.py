@@ -273,6 +273,15 @@ def test_loading_and_running_says_nothing_starts_no_thread_and_leaves_no_identif
     assert list(tmp_path.rglob("*")) == []
 
 
+def test_a_network_runs_where_no_memory_may_become_executable(tmp_path):
+    """As under MemoryDenyWriteExecute=yes: prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN), from Linux 6.3 on."""
+    denied = "import ctypes\nprint(ctypes.CDLL(None).prctl(65, 1, 0, 0, 0))\n"
+    answer = run_python(denied + LOAD, tmp_path).stdout.split()
+    if answer[0] != "0":
+        pytest.skip("this kernel cannot refuse it for one process")
+    assert answer[1] == "0"
+
+
 def test_nobody_else_imports_onnx_runtime_with_its_telemetry_on():
     others = [
         path.relative_to(ROOT).as_posix()
