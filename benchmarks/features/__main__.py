@@ -166,7 +166,7 @@ def _stated(facts: Mapping[str, object], seconds: float) -> str:
     counted = [", ".join(f"{name} {n}" for name, n in dict(facts[key]).items()) for key in ("places", "tuning")]  # type: ignore[call-overload]  # both are dicts
     return (
         f"{facts['date']}, {facts['machine']}, {facts['versions']}. Seeds 0 to {int(str(facts['seeds'])) - 1}. "
-        f"Places: {counted[0]}. For tuning: {counted[1]}. This run took {seconds / 60:.0f} min."
+        f"Places: {counted[0]}. For tuning: {counted[1]}. What was measured last took {seconds / 60:.0f} min."
     )
 
 

@@ -56,4 +56,4 @@ def _draw(path: Path, rows: Sequence[Row], title: str, plot: tuple[str, str, str
 
 
 def _file(name: str) -> str:
-    return name.replace("@", "").replace(" ", "-").replace(".", "-")
+    return name.replace("@", "").replace(",", "").replace(" ", "-").replace(".", "-")
