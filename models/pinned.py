@@ -7,5 +7,5 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 PINNED: Mapping[str, str] = MappingProxyType(
-    {"learned-1": "9c5cfbae687331064803195950f7d17c9d0321e5718c1a31087d987a94246e33"}
+    {"learned-1": "479a99ff88e7ad1c823c1f97b461d9c8b52471129c587bf049906f5daa179562"}
 )
