@@ -32,11 +32,13 @@ PLAIN = 0.3
 """Share of a map's blocks, the plainest, that need not be found again."""
 OTHERS = 320
 """Points of other places that every point must not be like."""
+RATE, AGAIN = 2.5e-3, 1.5e-3
+"""Highest learning rate: from nothing, and when weights are trained further."""
 TEMPERATURE, GLOBAL_TEMPERATURE = 0.05, 0.07
 CURRICULUM = 0.25
 """Share of the steps until the noise is as loud as it is in use."""
-DRAWN = 2400
-"""Drawn places that are kept; one is replaced at each step."""
+DRAWN, RENEWED = 2400, 4
+"""Drawn places that are kept; one is replaced every so many steps."""
 
 
 def read(folders: list[Path]) -> list[NDArray[np.uint8]]:
@@ -86,7 +88,8 @@ class Supply:
 
     def _fill(self) -> None:
         for step in range(self._steps):
-            self._drawn[int(self._rng.integers(DRAWN))] = Place(draw(self._rng))
+            if step % RENEWED == 0:
+                self._drawn[int(self._rng.integers(DRAWN))] = Place(draw(self._rng))
             loudness = (
                 min(1.0, 0.15 + 0.85 * step / max(1.0, self._curriculum * self._steps)) if self._curriculum else 1.0
             )
@@ -193,7 +196,9 @@ def train(
     )
     print(f"{parameters(trunk, head)} parameters, {len(read(photos))} photographs", flush=True)
     optimiser = torch.optim.AdamW([*trunk.parameters(), *head.parameters()], lr=2e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2.5e-3, total_steps=steps, pct_start=0.08)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, AGAIN if start else RATE, total_steps=steps, pct_start=0.08
+    )
     draws = torch.Generator().manual_seed(seed)
     began, sums = time.monotonic(), np.zeros(2)
     for step in range(1, steps + 1):
