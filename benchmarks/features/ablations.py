@@ -46,7 +46,7 @@ class LatticeSift:
         scale = self._scale or next(scale for most, scale in SIFT_SCALES if noise <= most)
         at = (found.points + 0.5) * large.factor - 0.5
         count = len(at)
-        drawn = Found(at, np.full(count, scale * large.factor), np.zeros(count, np.intp), found.strength)
+        drawn = Found(at, np.full(count, scale * large.factor), found.strength, np.zeros(count, np.intp))
         return Described(found.points, upright_sift(large, drawn, settings), NO_VECTOR)
 
     def match(self, a: Described, b: Described) -> Matches:
