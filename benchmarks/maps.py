@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from collector.compare import agree, match
 from edge.features.denoise import wiener
-from edge.features.keypoints import Keypoints, detect
 from edge.features.map import Estimate, average, reference_of, undo
+from edge.features.sift import Keypoints, detect
 from edge.privacy.lut import LinearLut, LogLut, Lut, ResidualLut
 from edge.privacy.mechanism import Mechanism
 

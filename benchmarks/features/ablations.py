@@ -1,7 +1,7 @@
-"""What the lattice and the network bring, each without the other.
+"""What corners, lattice and network bring, each without the others.
 
-`lattice rootsift`: the product's lattice, described by upright RootSIFT on the denoised map. `corners network`: the
-product's network at the points of a detector of curvature (edge/features/corners.py) instead of the lattice.
+`lattice rootsift`: the product's lattice, described by upright RootSIFT on the denoised map. `lattice network` and
+`corners network`: the product's network at one kind of keypoint only.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.features.method import Described, Matches
+from benchmarks.features.method import Described, Matches, Method
 from benchmarks.features.peers import matching
 from benchmarks.features.peers.maxima import Found
 from benchmarks.features.peers.opencv import NO_VECTOR, nothing
@@ -20,6 +20,7 @@ from edge.features.learned import described, read, steps
 from models.load import load
 from wire.features import signed_bytes
 
+Find = Callable[[NDArray[np.float32], float], NDArray[np.float64]]
 EXPECTED_FALSE = 4.0
 APART = 3.0
 """Cells around the nearest within which there are no rivals: neighbours on the lattice show nearly the same."""
@@ -53,37 +54,50 @@ class LatticeSift:
         return matching.match(a, b, packed_bits=False, apart=APART, margin=0.0)
 
 
-class CornersNetwork:
-    """The network without the lattice."""
+class Network:
+    """The network at the points of one detector."""
 
-    name = "corners network"
     packed_bits = False
 
-    def __init__(self) -> None:
-        """Load the product's network."""
+    def __init__(self, name: str, find: Find, apart: float) -> None:
+        """Load the product's network.
+
+        Args:
+            name: in tables.
+            find: where to describe a map, from its image and noise: (n, 2) in cells.
+            apart: cells around the nearest within which there are no rivals.
+        """
+        self.name = name
+        self._find = find
+        self._apart = apart
         self._model = load("learned-1")
         self._scale = self._model.manifest.outputs[0].scale or 1.0
 
     def describe(self, image: NDArray[np.float32], noise: float) -> Described:
         rows, columns = image.shape
         local, _ = self._model.run(read(image, noise, self._model.manifest.multiple).planes)
-        whole = steps(local[0, :, :rows, :columns], self._scale)
-        found = corners.find(image, noise, expected_false=EXPECTED_FALSE)
-        # The four cells around each point, as the four cells of a block are around its middle.
-        first = np.clip(np.floor(found.points).astype(np.intp), 0, (columns - 2, rows - 2))
-        parts = [
-            described(whole[:, y:, x:], (first[k : k + 1, ::-1] - (y, x)) // 2) for k, (x, y) in enumerate(first % 2)
-        ]
-        numbers = np.concatenate(parts) if parts else np.empty((0, 32), np.uint8)
-        return Described(found.points, signed_bytes(numbers).astype(np.float64), NO_VECTOR)
+        points = self._find(image, noise)
+        numbers = described(steps(local[0, :, :rows, :columns], self._scale), points)
+        return Described(points, signed_bytes(numbers).astype(np.float64), NO_VECTOR)
 
     def match(self, a: Described, b: Described) -> Matches:
-        return matching.match(a, b, packed_bits=False, apart=0.0, margin=0.0)
+        return matching.match(a, b, packed_bits=False, apart=self._apart, margin=0.0)
 
 
-def ablations() -> Mapping[str, Callable[[int, float], LatticeSift | CornersNetwork]]:
+def on_lattice(image: NDArray[np.float32], noise: float) -> NDArray[np.float64]:
+    """The product's blocks, without its corners."""
+    return lattice.find(image, noise, expected_false=EXPECTED_FALSE).points
+
+
+def on_corners(image: NDArray[np.float32], noise: float) -> NDArray[np.float64]:
+    """The product's corners, without its blocks."""
+    return corners.find(image, noise, expected_false=EXPECTED_FALSE).points
+
+
+def ablations() -> Mapping[str, Callable[[int, float], Method]]:
     """By name, for the line-up."""
     return {
         LatticeSift.name: lambda _cell, _noise: LatticeSift(),
-        CornersNetwork.name: lambda _cell, _noise: CornersNetwork(),
+        "lattice network": lambda _cell, _noise: Network("lattice network", on_lattice, APART),
+        "corners network": lambda _cell, _noise: Network("corners network", on_corners, 0.0),
     }

@@ -11,7 +11,7 @@ from benchmarks.gains.mechanisms import Grey, Released
 from benchmarks.gains.scenes import CELL
 from collector.compare import match
 from edge.features.denoise import dct_matrix, frequency, texture, wiener
-from edge.features.keypoints import detect
+from edge.features.sift import detect
 from edge.features.vector import grid_vector
 
 

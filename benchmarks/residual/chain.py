@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from benchmarks.residual.place import HEIGHT, LOOKS, WIDTH, Frames
 from edge.features.denoise import denoise
-from edge.features.keypoints import Keypoints, detect
 from edge.features.map import MapKeeper
+from edge.features.sift import Keypoints, detect
 from edge.privacy.cells import CellSums
 from edge.privacy.lut import ResidualLut
 from edge.privacy.mechanism import Mechanism

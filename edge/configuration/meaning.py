@@ -61,7 +61,7 @@ MEANING: dict[str, str] = {
     "privacy.fuse": "past releases that are averaged in one map, as far as they agree with the newest",
     "privacy.join_levels": "join a long window's map with those of the shorter windows inside it, by least squares",
     "features.method": "how maps are described: learned is the network that comes with the program, sift needs none",
-    "features.fallback": "method that may take the place of a network that is refused; with none, capture does not start",
+    "features.fallback": "what may take the place of a network that is refused; with none, capture does not start",
     "features.expected_false": "keypoints that learned finds in a map of pure noise, on average",
     "features.most": "keypoints of a map at most, the strongest, that learned describes",
     "capture.state": "folder of ledger, past releases, spool, and the mark of a failed entropy source",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.features.denoise import denoise
-from edge.features.keypoints import contrast, detect
 from edge.features.map import Map
+from edge.features.sift import contrast, detect
 from edge.features.vector import grid_vector
 from wire.features import quantise, quantise_vector
 from wire.schema import Features

@@ -1,70 +1,59 @@
-"""SIFT on the denoised map (Lowe, IJCV 2004), in coordinates of the frame."""
+"""The keypoints of a map: corners that the noise lets be placed, and a lattice of blocks that show more than noise.
 
-import cv2
+Where the noise is low, corners say where things are; where it is high, their places wander and the lattice alone comes
+back (docs/features.md). Each keypoint says how far it may be off.
+"""
+
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.features.fineness import carries_keypoints
-from wire.schema import MAX_KEYPOINTS
+from edge.features import corners, lattice
 
-UPSAMPLED_PIXEL = 2
-"""Frame pixels per pixel of the upsampled map: a factor of 8 for cells of 16, of 4 for cells of 8."""
-LARGEST_FACTOR = 8
-"""Upsampling further adds pixels but no detail."""
-CONTRAST = 0.02
-"""SIFT's contrast threshold, on the scale where the map's spread is 1."""
-PERCENTILES = (0.5, 99.5)
-"""What is stretched to the full range before SIFT."""
+MOST = 256
+CORNERS = 3 / 8
+"""Of the keypoints, at most so many are corners while there are blocks for the others."""
 
-Keypoints = tuple[NDArray[np.float32], NDArray[np.uint8]]
+Array = NDArray[np.float64]
 
 
-def contrast(image: NDArray[np.float32]) -> float:
-    """How many grey are stretched to the full range before SIFT, whose responses are parts of it."""
-    low, high = np.percentile(image, PERCENTILES)
-    return float(high - low)
+@dataclass(frozen=True, slots=True, eq=False)
+class Keypoints:
+    """Keypoints, strongest first; of equal strength by row, then column, corners before blocks.
+
+    points: (n, 2) x and y in cells, the centre of the top-left cell being (0, 0). sigma: (n,) scale in cells. strength:
+    (n,) curvature in standard deviations of noise. spread: (n,) standard deviation of the position along each axis, in
+    cells: of a corner what the noise makes of it, of a block that of a point anywhere in it.
+    """
+
+    points: Array
+    sigma: Array
+    strength: Array
+    spread: Array
 
 
-def detect(image: NDArray[np.float32], cell: int) -> Keypoints:
-    """Find and describe at most 256 keypoints, strongest first.
-
-    Pixel centres: the centre of the frame's top-left pixel is (0, 0), so the centre of cell (i, j) is at
-    ((j + 1/2) · cell - 1/2, (i + 1/2) · cell - 1/2).
+def find(
+    image: NDArray[np.floating], noise: float, *, expected_false: float, most: int = MOST, excess: float = 3.0
+) -> Keypoints:
+    """The keypoints of a map that its noise does not explain.
 
     Args:
-        image: (rows, columns), the denoised map in grey.
-        cell: side of a cell in frame pixels.
-
-    Returns:
-        keypoints (n, 5) float32 [x, y, diameter, angle, response] in frame pixels and degrees in [0, 360), and
-        their descriptors (n, 128) uint8. Empty for a flat map and for a grid that is too coarse.
+        image: (rows, columns) grey, at least 2 x 2, with white noise; before any denoising.
+        noise: standard deviation of one cell's noise, in grey.
+        expected_false: how many keypoints a map of this size would have if it were noise alone, on average; above 0.
+            Half of them are corners.
+        most: keypoints at most.
+        excess: excess kurtosis of one cell's noise: 3 for Laplace noise, 0 for Gaussian, 3/k for the mean of k maps.
     """
-    low, high = np.percentile(image, PERCENTILES)
-    rows, columns = image.shape
-    if not carries_keypoints(rows, columns, cell) or high - low < 1e-3:
-        return np.empty((0, 5), np.float32), np.empty((0, 128), np.uint8)
-    factor = min(LARGEST_FACTOR, max(1, cell // UPSAMPLED_PIXEL))
-    enlarged = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    stretched = np.clip((enlarged - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
-    # Without precise upscaling OpenCV's SIFT puts every keypoint 0.25 pixel to the right and below (measured on blobs).
-    sift = cv2.SIFT.create(contrastThreshold=CONTRAST, enable_precise_upscale=True)
-    found, descriptors = sift.detectAndCompute(stretched, None)
-    if descriptors is None:
-        return np.empty((0, 5), np.float32), np.empty((0, 128), np.uint8)
-    scale = cell / factor
-    keypoints = np.array(
-        [
-            ((p.pt[0] + 0.5) * scale - 0.5, (p.pt[1] + 0.5) * scale - 0.5, p.size * scale, p.angle % 360, p.response)
-            for p in found
-        ],
-        np.float32,
-    )
-    strongest = np.argsort(-keypoints[:, 4], kind="stable")[:MAX_KEYPOINTS]
-    return keypoints[strongest], to_bytes(descriptors[strongest])
-
-
-def to_bytes(descriptors: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """RootSIFT (Arandjelovic and Zisserman, CVPR 2012): Euclid between roots is Hellinger between histograms."""
-    total = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6)
-    rooted: NDArray[np.uint8] = np.clip(np.rint(512 * np.sqrt(descriptors / total)), 0, 255).astype(np.uint8)
-    return rooted
+    blocks = lattice.find(image, noise, expected_false=expected_false / 2, most=most, excess=excess)
+    room = max(int(most * CORNERS), most - len(blocks.points))
+    peaks = corners.find(image, noise, expected_false=expected_false / 2, most=room, excess=excess)
+    left = most - len(peaks.points)
+    points = np.concatenate([peaks.points, blocks.points[:left]])
+    strength = np.concatenate([peaks.strength, blocks.strength[:left]])
+    order = np.lexsort((points[:, 0], points[:, 1], -strength))
+    spread = np.full(len(points), lattice.SPREAD)
+    spread[: len(peaks.points)] = peaks.spread
+    sigma = np.concatenate([peaks.sigma, blocks.sigma[:left]])
+    return Keypoints(points[order], sigma[order], strength[order], spread[order])

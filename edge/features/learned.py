@@ -1,4 +1,4 @@
-"""The method with the network: descriptors of a lattice of blocks, and one vector for the whole map.
+"""The method with the network: descriptors of corners and of a lattice of blocks, and one vector for the whole map.
 
 The trunk is all that ONNX Runtime computes, in 8 bits. What comes before and after it is whole numbers, and floating
 point only in single additions, products, divisions and square roots, which IEEE 754 rounds alike everywhere: so the
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.features.fineness import carries_keypoints
-from edge.features.lattice import BLOCK, LEAST_NOISE, MOST, SPREAD, find
+from edge.features.keypoints import MOST, find
+from edge.features.lattice import LEAST_NOISE
 from edge.features.map import Map
 from models.load import Model
 from wire.features import quantise, quantise_vector, unsigned_bytes
@@ -28,6 +29,8 @@ INPUT_STEP, INPUT_LIMIT = 1 / 32, 4.0
 """What the trunk reads: whole numbers of steps from -4 to below 4."""
 UNIT = 254
 """Steps of a descriptor of length 1; a component beyond 1/2, which is rare among 32, is held at its end."""
+PARTS_OF_CELL = 16
+"""Positions are described to within half of this part of a cell."""
 POOLED_STEPS = 16
 """Steps per unit of a pooled context."""
 MERGED = (1, 2, 4)
@@ -82,7 +85,7 @@ class Learned:
             most=self._most if fine else 0,
             excess=3.0 / len(source.fused),
         )
-        descriptors = described(steps(local[0, :, :rows, :columns], self._local), found.block)
+        descriptors = described(steps(local[0, :, :rows, :columns], self._local), found.points)
         shown = steps(context[0, :, : -(-rows * repeated // 4), : -(-columns * repeated // 4)], self._context)
         vector = np.asarray(self._model.arrays["project"], np.int64) @ pooled(shown)
         return Features(
@@ -95,7 +98,7 @@ class Learned:
                 found.points,
                 found.sigma * DIAMETER,
                 found.strength,
-                np.full(len(found.points), SPREAD),
+                found.spread,
                 cell=source.cell,
                 width=source.width,
                 height=source.height,
@@ -158,22 +161,30 @@ def steps(output: NDArray[np.float32], scale: float) -> Whole:
     return np.rint(output.astype(np.float64) / scale).astype(np.int64)
 
 
-def described(local: Whole, block: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """The descriptors of blocks: the sums over their cells, scaled to length UNIT, as signed bytes.
+def described(local: Whole, points: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The descriptors of points: sums over the square of two by two cells around each, scaled to length UNIT.
 
     Args:
-        local: (channels, rows, columns).
-        block: (n, 2) row and column of the block.
+        local: (channels, rows, columns), at least 2 x 2.
+        points: (n, 2) x and y in cells, read in steps of 1/PARTS_OF_CELL. A square reaches into three cells along a
+            side and holds part of the outer two; where it is beyond the map it is moved inside.
 
     Returns:
-        (n, channels) uint8, two's complement.
+        (n, channels) uint8, signed bytes in two's complement.
     """
     channels, rows, columns = local.shape
-    fine = local[:, : rows // BLOCK * BLOCK, : columns // BLOCK * BLOCK]
-    sums = fine.reshape(channels, rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).sum(axis=(2, 4))
-    picked = sums[:, block[:, 0], block[:, 1]].T
-    length = np.sqrt(np.maximum((picked * picked).sum(axis=1, keepdims=True), 1).astype(np.float64))
-    return unsigned_bytes(np.clip(np.rint(picked * UNIT / length), -127, 127).astype(np.int8))
+    last = np.array([columns - 2, rows - 2])
+    corner = np.clip(np.rint((points - 0.5) * PARTS_OF_CELL).astype(np.int64), 0, last * PARTS_OF_CELL)
+    first, part = np.divmod(corner, PARTS_OF_CELL)
+    weights = np.stack([PARTS_OF_CELL - part, np.full_like(part, PARTS_OF_CELL), part])
+    sums = np.zeros((len(points), channels), np.int64)
+    for down in range(3):
+        row = np.minimum(first[:, 1] + down, rows - 1)
+        for right in range(3):
+            column = np.minimum(first[:, 0] + right, columns - 1)
+            sums += local[:, row, column].T * (weights[down, :, 1] * weights[right, :, 0])[:, None]
+    length = np.sqrt(np.maximum((sums * sums).sum(axis=1, keepdims=True), 1).astype(np.float64))
+    return unsigned_bytes(np.clip(np.rint(sums * UNIT / length), -127, 127).astype(np.int8))
 
 
 def pooled(context: Whole) -> Whole:

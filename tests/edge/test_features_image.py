@@ -7,8 +7,8 @@ from collector.compare import compare
 from edge.features.classical import Classical
 from edge.features.denoise import dct_matrix, denoise, texture, wiener
 from edge.features.fineness import carries_keypoints
-from edge.features.keypoints import detect
 from edge.features.map import Map
+from edge.features.sift import detect
 from edge.features.vector import grid_vector, zigzag
 from wire.features import cells, quantise_vector, strengths, unit_vector
 

@@ -3,8 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from edge.features.lattice import BLOCK
-from edge.features.learned import UNIT, Learned
+from edge.features.learned import UNIT, Learned, described
 from edge.features.map import Map
 from models.load import load
 from models.training.drawn import draw
@@ -63,11 +62,17 @@ def test_the_same_map_gives_the_same_bytes(learned):
         assert np.array_equal(getattr(one, field), getattr(two, field))
 
 
-def test_keypoints_are_the_middles_of_blocks(learned):
-    found = cells(learned.describe(seen(place(1), 10, 1)), CELL)
-    off = found - (BLOCK - 1) / 2
-    assert len(found) > 100
-    assert np.abs(off - BLOCK * np.rint(off / BLOCK)).max() <= 40 / 256 / 2 + 1e-9
+def test_a_descriptor_is_the_sum_over_the_square_of_four_cells_around_its_point():
+    local = np.random.default_rng(1).integers(-127, 128, (32, 9, 12))
+    points = np.array([[2.5, 4.5], [3.0, 4.5], [3.25, 0.5], [-0.5, 8.75]])
+    squares = [
+        local[:, 4:6, 2:4].sum((1, 2)),
+        (0.5 * local[:, 4:6, 2] + local[:, 4:6, 3] + 0.5 * local[:, 4:6, 4]).sum(1),
+        (0.25 * local[:, 0:2, 2] + local[:, 0:2, 3] + 0.75 * local[:, 0:2, 4]).sum(1),
+        local[:, 7:9, 0:2].sum((1, 2)),
+    ]
+    for found, square in zip(signed_bytes(described(local, points)), squares, strict=True):
+        assert np.array_equal(found, np.clip(np.rint(square * UNIT / np.linalg.norm(square)), -127, 127))
 
 
 def test_descriptors_have_one_length(learned):
