@@ -39,13 +39,15 @@ def find(
     """The keypoints of a map that its noise does not explain.
 
     Args:
-        image: (rows, columns) grey, at least 2 x 2, with white noise; before any denoising.
+        image: (rows, columns) grey, with white noise, before any denoising; at least 2 x 2 where `most` is not 0.
         noise: standard deviation of one cell's noise, in grey.
         expected_false: how many keypoints a map of this size would have if it were noise alone, on average; above 0.
             Half of them are corners.
-        most: keypoints at most.
+        most: keypoints at most, 0 or more.
         excess: excess kurtosis of one cell's noise: 3 for Laplace noise, 0 for Gaussian, 3/k for the mean of k maps.
     """
+    if most == 0:
+        return Keypoints(np.empty((0, 2)), np.empty(0), np.empty(0), np.empty(0))
     blocks = lattice.find(image, noise, expected_false=expected_false / 2, most=most, excess=excess)
     room = max(int(most * CORNERS), most - len(blocks.points))
     peaks = corners.find(image, noise, expected_false=expected_false / 2, most=room, excess=excess)

@@ -165,7 +165,7 @@ def described(local: Whole, points: NDArray[np.float64]) -> NDArray[np.uint8]:
     """The descriptors of points: sums over the square of two by two cells around each, scaled to length UNIT.
 
     Args:
-        local: (channels, rows, columns), at least 2 x 2.
+        local: (channels, rows, columns).
         points: (n, 2) x and y in cells, read in steps of 1/PARTS_OF_CELL. A square reaches into three cells along a
             side and holds part of the outer two; where it is beyond the map it is moved inside.
 
@@ -173,7 +173,7 @@ def described(local: Whole, points: NDArray[np.float64]) -> NDArray[np.uint8]:
         (n, channels) uint8, signed bytes in two's complement.
     """
     channels, rows, columns = local.shape
-    last = np.array([columns - 2, rows - 2])
+    last = np.maximum([columns - 2, rows - 2], 0)
     corner = np.clip(np.rint((points - 0.5) * PARTS_OF_CELL).astype(np.int64), 0, last * PARTS_OF_CELL)
     first, part = np.divmod(corner, PARTS_OF_CELL)
     weights = np.stack([PARTS_OF_CELL - part, np.full_like(part, PARTS_OF_CELL), part])
