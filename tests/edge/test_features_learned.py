@@ -151,7 +151,7 @@ def test_maps_of_any_size_are_described(learned, shape):
     assert len(described.keypoints) <= 256
 
 
-@pytest.mark.parametrize(("shape", "cell"), [((7, 10), 64), ((11, 40), 16), ((2, 2), 128), ((1, 1), 64), ((1, 300), 16)])
+@pytest.mark.parametrize(("shape", "cell"), [((7, 10), 64), ((11, 40), 16), ((2, 2), 128), ((1, 1), 64), ((1, 30), 16)])
 def test_coarse_grids_have_a_vector_and_no_keypoints(learned, shape, cell):
     image = 128 + 60 * np.random.default_rng(1).standard_normal(shape)
     described = learned.describe(as_map(image, 1.0, cell))
