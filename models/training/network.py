@@ -9,24 +9,23 @@ from torch.nn import functional
 
 LOCAL, CONTEXT, GLOBAL = 32, 16, 256
 """Components of a keypoint's descriptor, of a coarse cell's context, and of the map's vector."""
-WIDTHS = (24, 48, 64, 48)
-"""Channels at each cell, and at every second, fourth and eighth."""
+WIDTHS = (32, 64, 80)
+"""Channels at each cell, and at every second and fourth. Nothing sees further: a descriptor that leans on what is far
+away says where a point lies to that, and is wrong about the point itself once the camera has turned or come nearer."""
 PARTS = 4
 """The vector is pooled over the whole map, and over 4 x 4 parts of 2/5 of its height and width."""
 REGIONS = 1 + PARTS**2
 
 
 class Trunk(nn.Module):
-    """(n, 2, rows, columns), both multiples of 8 → local (n, 32, rows, columns), context (n, 16, rows/4, columns/4)."""
+    """(n, 2, rows, columns), both multiples of 4 → local (n, 32, rows, columns), context (n, 16, rows/4, columns/4)."""
 
     def __init__(self) -> None:
         super().__init__()
-        a, b, c, d = WIDTHS
+        a, b, c = WIDTHS
         self.at1 = nn.Sequential(_conv(2, a), _conv(a, a))
         self.at2 = nn.Sequential(_conv(a, b, stride=2), _conv(b, b))
         self.at4 = nn.Sequential(_conv(b, c, stride=2), _conv(c, c))
-        self.at8 = nn.Sequential(_conv(c, d, stride=2), _conv(d, d))
-        self.down4, self.back4 = nn.Conv2d(d, c, 1), _conv(c, c)
         self.down2, self.back2 = nn.Conv2d(c, b, 1), _conv(b, b)
         self.down1, self.back1 = nn.Conv2d(b, a, 1), _conv(a, 32)
         self.local = nn.Conv2d(32, LOCAL, 1)
@@ -36,8 +35,6 @@ class Trunk(nn.Module):
         one = self.at1(maps)
         two = self.at2(one)
         four = self.at4(two)
-        eight = self.at8(four)
-        four = self.back4(four + _double(self.down4(eight)))
         two = self.back2(two + _double(self.down2(four)))
         one = self.back1(one + _double(self.down1(two)))
         return self.local(one), self.context(four)
