@@ -264,7 +264,6 @@ def test_few_shots_ask_the_mean_of_what_was_shown():
 
 
 def test_clusters_that_are_the_places_are_perfect():
-    pytest.importorskip("sklearn", reason="scikit-learn is of the bench extra")
     looks = {(f"place {i}", f"view {j}"): np.eye(4)[i] + 0.01 * j for i in range(4) for j in range(3)}
     assert set(vectors.clusters(looks, 0).values()) == {1.0}
 
@@ -404,7 +403,6 @@ def test_only_what_stands_below_the_mark_of_a_page_is_written_again(tmp_path):
 
 
 def test_plots_have_a_line_for_each_method(tmp_path):
-    pytest.importorskip("matplotlib", reason="matplotlib is of the bench extra")
     values = {"apart correct": Interval(5, 4, 6, 3)}
     rows = [Row("drawn", "still", 16, sd, 0, method, values) for sd in (10, 20) for method in ("one", "two")]
     (path,) = plots.write(tmp_path, rows)

@@ -3,10 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from edge.features.learned import UNIT, Learned, described
+from edge.features.learned import POOLED_STEPS, UNIT, Learned, described, pooled, read
 from edge.features.map import Map
 from models.load import load
 from models.training.drawn import draw
+from models.training.normalise import normalise
 from wire.features import cells, signed_bytes, unit_vector
 
 CELL = 16
@@ -166,19 +167,14 @@ def test_the_features_name_the_network_and_its_codebook(learned):
 
 
 def test_the_product_reads_maps_as_the_network_was_trained_to():
-    from edge.features.learned import read
-    from models.training.normalise import normalise
-
     image = place(3, 32, 40).astype(np.float32)
     expected = normalise(image[None], np.array([7.0]))
     assert np.abs(read(image, 7.0, 8).planes - expected).max() <= 1 / 32
 
 
-def test_the_product_pools_as_the_network_was_trained_to():
-    torch = pytest.importorskip("torch", reason="needs PyTorch")
-    from edge.features.learned import POOLED_STEPS, pooled
-    from models.training.network import pool
-
+def test_the_vector_is_pooled_from_the_whole_map_and_sixteen_overlapping_parts_of_it():
     context = np.random.default_rng(1).integers(0, 255, (16, 8, 10))
-    expected = pool(torch.from_numpy(context[None].astype(np.float32)))[0].numpy()
-    assert np.abs(pooled(context) / POOLED_STEPS - expected).max() <= 0.5 / POOLED_STEPS + 1e-3
+    rows, columns = (0, 1, 3, 4), (0, 2, 4, 6)
+    parts = [context] + [context[:, top : top + 4, left : left + 4] for top in rows for left in columns]
+    expected = np.concatenate([np.sqrt(np.square(part.astype(float)).mean((1, 2))) for part in parts])
+    assert np.array_equal(pooled(context), np.rint(expected * POOLED_STEPS))
