@@ -131,6 +131,11 @@ def _surface(
         for _ in range(int(rng.integers(0, 5))):
             at = int(rng.integers(y, y + h))
             cv2.line(texture, (int(x), at), (int(x + w), at), float(rng.uniform(0, 255)), int(rng.integers(1, 4)))
+    _hang(plane, texture, quad)
+
+
+def _hang(plane: Plane, texture: Plane, quad: NDArray[np.float64]) -> None:
+    """A texture of 128 x 128 in perspective, its corners where `quad` (4, 2) says."""
     source = np.array([(0, 0), (127, 0), (127, 127), (0, 127)], np.float32)
     warp = cv2.getPerspectiveTransform(source, quad.astype(np.float32))
     drawn = cv2.warpPerspective(texture, warp, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
@@ -183,12 +188,7 @@ def _facade(plane: Plane, quad: NDArray[np.float64], rng: np.random.Generator) -
             top, left = int((i + (1 - share) / 2) * 128 / rows), int((j + (1 - share) / 2) * 128 / columns)
             down, across = max(2, int(share * 128 / rows)), max(2, int(share * 128 / columns))
             texture[top : top + down, left : left + across] = pane + rng.normal(0, 15)
-    source = np.array([(0, 0), (127, 0), (127, 127), (0, 127)], np.float32)
-    warp = cv2.getPerspectiveTransform(source, quad.astype(np.float32))
-    drawn = cv2.warpPerspective(texture, warp, (WIDTH, HEIGHT), flags=cv2.INTER_AREA)
-    mask = np.zeros(plane.shape, np.uint8)
-    cv2.fillConvexPoly(mask, np.rint(quad * 16).astype(np.int32), 255, cv2.LINE_8, 4)
-    np.copyto(plane, drawn, where=mask > 0)
+    _hang(plane, texture, quad)
 
 
 def _tree(plane: Plane, at: NDArray[np.float64], size: float, rng: np.random.Generator) -> None:
