@@ -25,6 +25,7 @@ from benchmarks.features.bench import Group, run
 from benchmarks.features.levels import CLIP_LEVELS, LEVELS, Level
 from benchmarks.features.measure import Make
 from benchmarks.features.methods import CONTROLS, line_up
+from benchmarks.features.peers.learned import NAMES, learned
 from benchmarks.features.rooms import rooms
 from benchmarks.features.score import Row
 from benchmarks.features.sources import clips, drawn, photographs
@@ -40,7 +41,10 @@ SMALL_LEVELS = (Level(16, 0), Level(16, 20), Level(64, 22.5))
 def main(given: Sequence[str] | None = None) -> None:
     flags = _parser().parse_args(given)
     cv2.setNumThreads(1)
-    chosen = pick(line_up(), flags.methods or (SMALL_METHODS if flags.small else None))
+    weights = {name: getattr(flags, name) for name in NAMES}
+    for line in learned(weights)[1]:
+        sys.stderr.write(f"{line}\n")
+    chosen = pick(line_up(weights), flags.methods or (SMALL_METHODS if flags.small else None))
     if not flags.small and flags.data is None:
         raise SystemExit("python -m benchmarks.features: no DATA_FOLDER. Give one, or --small for drawn scenes alone.")
     sys.stderr.write("making scenes ...\n")
@@ -77,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--methods", help="separated by commas; the controls are always there. All; with --small, two peers"
     )
+    for name in NAMES:
+        parser.add_argument(f"--{name}", type=Path, help=f"an ONNX file of {name}'s weights, which are not kept here")
     parser.add_argument("--levels", help="cell:sd or cell:sd:tau, separated by commas; all where not given")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
     parser.add_argument("--keep", type=Path, help="JSON that rows are added to; methods not chosen keep theirs")
@@ -172,7 +178,7 @@ def _stated(facts: Mapping[str, object], seconds: float) -> str:
 
 def _sorted(rows: Sequence[Row]) -> list[Row]:
     """By kind of scene and view as measured, then methods in the line-up's order."""
-    order = list(line_up())
+    order = [*line_up(), *NAMES]
     kinds = list(dict.fromkeys((row.group, row.view) for row in rows))
 
     def place(row: Row) -> tuple[int, int, str]:

@@ -1,6 +1,8 @@
 """The lines of every table, by name."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from benchmarks.features.measure import Make
 from benchmarks.features.method import Described, Matches
 from benchmarks.features.ours import detector, learned
 from benchmarks.features.peers import PEERS
+from benchmarks.features.peers import learned as networks
 from benchmarks.features.peers.controls import RandomPoints, Thumbnail
 from edge.features.denoise import wiener
 from edge.features.vector import grid_vector
@@ -33,11 +36,15 @@ class GridVector:
         return Matches(np.empty((0, 2), np.intp), np.empty(0))
 
 
-def line_up() -> Mapping[str, Make]:
-    """All methods that can be made here, the controls last."""
+def line_up(weights: Mapping[str, Path | None] = MappingProxyType({})) -> Mapping[str, Make]:
+    """All methods that can be made here, the controls last.
+
+    weights: files of networks that are not kept here, by the names of peers/learned.py.
+    """
     return {
         **learned(),
         **PEERS,
+        **networks.learned(weights)[0],
         **ablations(),
         "corners": lambda _cell, _noise: detector(),
         "grid vector": lambda _cell, _noise: GridVector(),
