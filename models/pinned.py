@@ -7,5 +7,5 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 PINNED: Mapping[str, str] = MappingProxyType(
-    {"learned-1": "479a99ff88e7ad1c823c1f97b461d9c8b52471129c587bf049906f5daa179562"}
+    {"learned-1": "b48498e8e041a346f7496962be0a402f74bfc28c0942a58f2429894dd31bdef5"}
 )

@@ -18,7 +18,7 @@ from models.manifest import Array, Codebook, Level, Manifest, Part, Tensor
 from models.training.views import LOUD
 
 FOLDER = Path(__file__).parents[1]
-MULTIPLE = 8
+MULTIPLE = 4
 
 
 def seal(name: str, trunk: Path, head: Path) -> str:
