@@ -60,9 +60,9 @@ def _started() -> str:
 def _measured() -> dict[str, Any]:
     """Of this process, which must not have loaded a network before."""
     from edge.features.describe import describer  # noqa: PLC0415 - what is there already is not counted
-    from edge.features.map import Map  # noqa: PLC0415
-    from edge.sections import FeaturesSettings  # noqa: PLC0415
-    from models.runtime import import_runtime  # noqa: PLC0415
+    from edge.features.map import Map  # noqa: PLC0415 - likewise
+    from edge.sections import FeaturesSettings  # noqa: PLC0415 - likewise
+    from models.runtime import import_runtime  # noqa: PLC0415 - likewise
 
     before = psutil.Process().memory_info().rss
     began = time.perf_counter()

@@ -169,11 +169,15 @@ def write(path: Path, text: str) -> None:
 
 
 def _stated(facts: Mapping[str, object], seconds: float) -> str:
-    counted = [", ".join(f"{name} {n}" for name, n in dict(facts[key]).items()) for key in ("places", "tuning")]  # type: ignore[call-overload]  # both are dicts
     return (
         f"{facts['date']}, {facts['machine']}, {facts['versions']}. Seeds 0 to {int(str(facts['seeds'])) - 1}. "
-        f"Places: {counted[0]}. For tuning: {counted[1]}. What was measured last took {seconds / 60:.0f} min."
+        f"Places: {_counted(facts['places'])}. For tuning: {_counted(facts['tuning'])}. "
+        f"What was measured last took {seconds / 60:.0f} min."
     )
+
+
+def _counted(places: object) -> str:
+    return ", ".join(f"{name} {n}" for name, n in places.items()) if isinstance(places, dict) else ""
 
 
 def _sorted(rows: Sequence[Row]) -> list[Row]:

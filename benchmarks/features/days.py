@@ -220,7 +220,7 @@ def draw(path: Path, panels: Mapping[str, Mapping[Case, Grid]], days: Sequence[i
     import matplotlib as mpl  # noqa: PLC0415  # slow to load, and only a plot needs it
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot as plt  # noqa: PLC0415  # likewise
 
     rows = -(-len(panels) // 4)
     figure, axes = plt.subplots(rows, min(4, len(panels)), figsize=(10, 2.3 * rows + 0.4), sharex=True, squeeze=False)

@@ -22,7 +22,7 @@ class Diagram:
 def draw(path: Path, found: Diagram, title: str, enough: int) -> None:
     """An SVG with the diagonal, the goal of 0.05 around it, and 95 % intervals (normal law)."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415  # of the bench extra
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415  # likewise
 
     path.parent.mkdir(parents=True, exist_ok=True)
     figure = Figure(figsize=(4.2, 4.2), layout="constrained")

@@ -33,7 +33,7 @@ def write(folder: Path, rows: Sequence[Row]) -> list[Path]:
 
 def _draw(path: Path, rows: Sequence[Row], title: str, plot: tuple[str, str, str]) -> None:
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415  # of the bench extra
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415  # likewise
 
     measure, label, axis = plot
     figure = Figure(figsize=(7, 4.2), layout="constrained")

@@ -95,7 +95,7 @@ def clusters(looks: Looks, seed: int) -> dict[str, float]:
     2010), and the adjusted Rand index (Hubert and Arabie 1985): 0 by chance, 1 where clusters are places.
     """
     from sklearn.cluster import AgglomerativeClustering, KMeans  # noqa: PLC0415  # slow to import, and of the extra
-    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score  # noqa: PLC0415
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score  # noqa: PLC0415  # likewise
 
     names = sorted({place for place, _ in looks})
     truth = [names.index(place) for place, _ in looks]

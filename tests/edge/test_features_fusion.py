@@ -3,10 +3,10 @@
 import math
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 import pytest
+from published import Published
 
 from edge.features import fusion
 from edge.features.fusion import DROPPED, LIVE, Fusion, Layer, compare, mean_of
@@ -209,12 +209,6 @@ def test_a_map_without_noise_is_compared_without_error():
     memory, said = days([place()] * 3, sd=fusion.QUIETEST)
     assert said == ["same"] * 3
     np.testing.assert_allclose(memory.mean().grey, place(), atol=1e-6)
-
-
-class Published(NamedTuple):
-    receipt: SimpleNamespace
-    sums: np.ndarray
-    mechanism: Mechanism
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 import math
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
+from published import Published
 
 from collector.compare import compare
 from edge.features.classical import Classical
@@ -155,14 +155,6 @@ def test_two_private_windows_of_a_real_room_are_recognised_as_one_place(shared_d
 def test_a_keeper_remembers_from_1_to_64_releases(fuse):
     with pytest.raises(ValueError, match="fuse"):
         MapKeeper(fuse=fuse)
-
-
-class Published(NamedTuple):
-    """The three attributes of a release that a keeper reads."""
-
-    receipt: SimpleNamespace
-    sums: np.ndarray
-    mechanism: Mechanism
 
 
 @pytest.fixture
