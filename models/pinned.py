@@ -7,5 +7,5 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 PINNED: Mapping[str, str] = MappingProxyType(
-    {"learned-1": "b48498e8e041a346f7496962be0a402f74bfc28c0942a58f2429894dd31bdef5"}
+    {"learned-1": "784f55c1ff5b705267bb8b15b4e44bd7e09dd35135d4cd9d8b2f650c7c5d4a33"}
 )

@@ -34,6 +34,8 @@ MARK = "<!-- Below: written by `python -m benchmarks.features`. -->"
 DRAWS = 10
 """Of the noise, on the one clip that is long enough for windows as the daemon has them."""
 STRANGERS = 3
+FEWEST_TUNING = 8
+"""Photographs that thresholds come from, however few are in the tables: from fewer they do not carry over."""
 SMALL_METHODS = "sift-dctwiener,log-harris"
 SMALL_LEVELS = (Level(16, 0), Level(16, 20), Level(64, 22.5))
 
@@ -113,7 +115,7 @@ def full(data: Path, count: int) -> list[Group]:
     photos = data / "photos"
     if not photos.is_dir():
         raise SystemExit(f"{photos}: no such folder. Give the folder that holds photos/, clips/ and person.mp4.")
-    tuning = list(photographs(photos, count // 2, tuning=True))
+    tuning = list(photographs(photos, max(FEWEST_TUNING, count // 2), tuning=True))
     held = list(photographs(photos, count, tuning=False))
     groups = [Group("photographs", held, tuning, ("still", "moderate", "wide"), LEVELS, cluster=True, pooled=True)]
     if seen := list(clips(data)):

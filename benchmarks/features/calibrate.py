@@ -40,8 +40,9 @@ PLACE = ("still", "moved", "support", "share", "mutual", "count", "haze", "cosin
 MATCH = (
     *DESCRIPTOR,
     "guided",
-    *("within_1", "within_2", "within_3", "within_2_cells", "supported", "support", "evidence", "lost"),
+    *("within_1", "within_2", "within_3", "within_2_cells", "supported", "support", "evidence", "lost", "stayed"),
     *("agreed", "place", "here", "share", "mutual", "near_share", "near_mutual"),
+    *("near_stayed", "place_stayed"),
     *("near_noise", "here_noise", "place_noise", "strength_noise", "loud"),
 )
 

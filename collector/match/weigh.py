@@ -192,6 +192,7 @@ def _match_features(geometry: Geometry, agreed: Floats, residual: Floats, spread
         "support": support,
         "evidence": np.full(len(agreed), _root(geometry.evidence)),
         "lost": np.full(len(agreed), float(geometry.kind == "none")),
+        "stayed": np.full(len(agreed), float(geometry.kind == "still")),
     }
 
 
@@ -241,10 +242,10 @@ def _same(evidence: Evidence, calibration: Calibration) -> float:
 def with_place(same: float, evidence: Evidence) -> dict[str, Floats]:
     """What the match judge hears, with the verdict on the place: between different places no match is right.
 
-    How near a match comes says more where most keypoints agree, and less in noise.
+    How near a match comes says more where most keypoints agree or the camera has not moved, and less in noise.
     """
     known = evidence.match
-    near, noise = known["within_3"], known["noise"]
+    near, noise, stayed = known["within_3"], known["noise"], known["stayed"]
     odds = np.full(len(near), float(_log_odds(np.array(same))))
     share, mutual = (np.full(len(near), float(evidence.place[name][0])) for name in ("share", "mutual"))
     return {
@@ -255,6 +256,8 @@ def with_place(same: float, evidence: Evidence) -> dict[str, Floats]:
         "mutual": mutual,
         "near_share": near * share,
         "near_mutual": near * mutual,
+        "near_stayed": near * stayed,
+        "place_stayed": odds * stayed,
         "near_noise": near * noise,
         "here_noise": same * near * noise,
         "place_noise": odds * noise,

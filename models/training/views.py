@@ -30,7 +30,7 @@ KINDS = ((0.06, 0.005), (0.06, 0.2), (0.6, 0.15), (1.4, 0.15))
 """How two views differ: strength of the homography, and largest shift in parts of the view.
 
 A camera that stays; and one that looks elsewhere, turned little, moderately or far."""
-SHARES = (0.15, 0.15, 0.35, 0.35)
+SHARES = (0.1, 0.15, 0.35, 0.4)
 COARSE, REPEATED = 0.2, 4
 """Share of pairs whose maps are of cells so many times as large, each repeated so often along both sides: grids that
 are too coarse for keypoints are read like that (edge/features/learned.py)."""
