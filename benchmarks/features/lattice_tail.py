@@ -32,7 +32,7 @@ def shares(draw: Draw, maps: int, rng: np.random.Generator) -> tuple[list[int], 
     steps = STEP * np.arange(COUNT)
     inside, border = np.zeros(COUNT, np.int64), np.zeros(COUNT, np.int64)
     for number in range(maps):
-        found, _ = strengths(draw(rng), 1.0)
+        found = strengths(draw(rng), 1.0)
         for counts, which in ((inside, ~rim), (border, rim)):
             np.add(counts, (found[which][:, None] > steps).sum(0), out=counts)
         if number % 500 == 0:

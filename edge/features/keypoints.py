@@ -4,6 +4,7 @@ Where the noise is low, corners say where things are; where it is high, their pl
 back (docs/features.md). Each keypoint says how far it may be off.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ MOST = 256
 CORNERS = 3 / 8
 """Of the keypoints, at most so many are corners while there are blocks for the others."""
 
+DIAMETER = 2 * math.sqrt(2)
+"""Of a blob whose response is strongest at scale 1 (Lindeberg, IJCV 1998)."""
+
 Array = NDArray[np.float64]
 
 
@@ -22,13 +26,14 @@ Array = NDArray[np.float64]
 class Keypoints:
     """Keypoints, strongest first; of equal strength by row, then column, corners before blocks.
 
-    points: (n, 2) x and y in cells, the centre of the top-left cell being (0, 0). sigma: (n,) scale in cells. strength:
-    (n,) curvature in standard deviations of noise. spread: (n,) standard deviation of the position along each axis, in
-    cells: of a corner what the noise makes of it, of a block that of a point anywhere in it.
+    points: (n, 2) x and y in cells, the centre of the top-left cell being (0, 0). size: (n,) in cells: of a corner the
+    diameter of a blob of its scale, of a block its side. strength: (n,) curvature in standard deviations of noise.
+    spread: (n,) standard deviation of the position along each axis, in cells: of a corner what the noise makes of it,
+    of a block that of a point anywhere in it.
     """
 
     points: Array
-    sigma: Array
+    size: Array
     strength: Array
     spread: Array
 
@@ -57,5 +62,6 @@ def find(
     order = np.lexsort((points[:, 0], points[:, 1], -strength))
     spread = np.full(len(points), lattice.SPREAD)
     spread[: len(peaks.points)] = peaks.spread
-    sigma = np.concatenate([peaks.sigma, blocks.sigma[:left]])
-    return Keypoints(points[order], sigma[order], strength[order], spread[order])
+    size = np.full(len(points), float(lattice.BLOCK))
+    size[: len(peaks.points)] = peaks.sigma * DIAMETER
+    return Keypoints(points[order], size[order], strength[order], spread[order])

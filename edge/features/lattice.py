@@ -32,13 +32,11 @@ class Found:
     """Keypoints, strongest first; of equal strength by row, then column.
 
     block: (n, 2) row and column of the block. points: (n, 2) x and y in cells, the centre of the top-left cell being
-    (0, 0). sigma: (n,) the scale in cells at which the response stands out most from the noise. strength: (n,) that
-    response in standard deviations of noise.
+    (0, 0). strength: (n,) the response in standard deviations of noise, at the scale at which it stands out most.
     """
 
     block: NDArray[np.intp]
     points: Array
-    sigma: Array
     strength: Array
 
 
@@ -54,7 +52,7 @@ def find(
         most: keypoints at most, the strongest.
         excess: excess kurtosis of one cell's noise: 3 for Laplace noise, 0 for Gaussian, 3/k for the mean of k maps.
     """
-    strength, scale = strengths(np.asarray(image, np.float64), max(noise, LEAST_NOISE))
+    strength = strengths(np.asarray(image, np.float64), max(noise, LEAST_NOISE))
     row, column = np.nonzero(strength > threshold(*strength.shape, expected_false, excess))
     kept = strength[row, column]
     order = np.lexsort((column, row, -kept))[:most]
@@ -63,26 +61,23 @@ def find(
     return Found(
         block=block,
         points=BLOCK * block[:, ::-1].astype(np.float64) + middle,
-        sigma=np.asarray(SIGMAS)[scale[block[:, 0], block[:, 1]]],
         strength=kept[order],
     )
 
 
-def strengths(grey: Array, noise: float) -> tuple[Array, NDArray[np.intp]]:
-    """The strongest response in each block, and the index of its scale: (rows // 2, columns // 2) each.
+def strengths(grey: Array, noise: float) -> Array:
+    """The strongest response in each block, over all scales: (rows // 2, columns // 2).
 
     The response of a cell is √(|λ₁λ₂| + (λ₁ + λ₂)²/10), λ₁ and λ₂ being its curvatures in standard deviations of noise
     (Beaudet, IJCPR 1978; Lindeberg, IJCV 1998).
     """
     rows, columns = (side // BLOCK for side in grey.shape)
     highest = np.full((rows, columns), -1.0)
-    scale = np.zeros((rows, columns), np.intp)
-    for level, sigma in enumerate(SIGMAS):
+    for sigma in SIGMAS:
         bent = curvature(grey, sigma, noise)
         trace = bent.xx + bent.yy
         response = np.abs(bent.xx * bent.yy - bent.xy * bent.xy) + TRACE * (trace * trace)
         cells = response[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
-        peak = cells.max(axis=(1, 3))
-        scale = np.where(peak > highest, level, scale)
-        highest = np.maximum(highest, peak)
-    return np.sqrt(highest), scale
+        highest = np.maximum(highest, cells.max(axis=(1, 3)))
+    strongest: Array = np.sqrt(highest)
+    return strongest

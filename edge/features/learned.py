@@ -38,8 +38,6 @@ MERGED = (1, 2, 4)
 FEWEST_SQUARES = 12
 SIGNIFICANCE = 3.5
 """Standard deviations of a normal law that the variance of some squares must reach before a map's vector speaks."""
-DIAMETER = 2 * math.sqrt(2)
-"""Of a blob whose response is strongest at scale 1 (Lindeberg, IJCV 1998)."""
 
 Whole = NDArray[np.int64]
 
@@ -96,7 +94,7 @@ class Learned:
             height=source.height,
             keypoints=quantise(
                 found.points,
-                found.sigma * DIAMETER,
+                found.size,
                 found.strength,
                 found.spread,
                 cell=source.cell,

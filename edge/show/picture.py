@@ -120,15 +120,15 @@ def _legend(features: Features, cell: int, scale: float, y: float, *, over_map: 
     strength = strengths(features)
     low, high = float(strength.min()), float(strength.max())
     weakest = float(_opacity(features, over_map=over_map).min())
-    for place, opacity in ((276.0, weakest), (300.0, 1.0)):
+    for place, opacity in ((232.0, weakest), (256.0, 1.0)):
         yield Ellipse(place, middle, 8, 8, "star", opacity, stroke=1.5, inside=False)
     saturated = " or more" if features.keypoints[:, 3].max() == 255 else ""
-    yield Text(316, y, f"strength: {low:.3g} to {high:.3g}{saturated}, in noise sd")
+    yield Text(272, y, f"strength: {low:.3g} to {high:.3g}{saturated}, in noise sd")
     if features.keypoints[:, 4].any():
-        yield Ellipse(570, middle, 9, 9, "sure", 2 * HALO, inside=False)
-        yield Text(586, y, f"position: {SURE} sd round its dot")
+        yield Ellipse(580, middle, 9, 9, "sure", 2 * HALO, inside=False)
+        yield Text(596, y, f"position: {SURE} sd round its dot")
     else:
-        yield Text(566, y, "how sure: not told", tone="soft")
+        yield Text(576, y, "how sure: not told", tone="soft")
 
 
 def _words(rows: Rows, y: float) -> Iterator[Text]:

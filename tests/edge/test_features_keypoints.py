@@ -38,6 +38,14 @@ def test_a_corner_says_what_the_noise_makes_of_its_place_and_a_block_that_it_may
     assert np.median(found.spread[~on_lattice(found.points)]) < lattice.SPREAD / 2
 
 
+def test_a_corner_is_as_large_as_what_it_was_found_on_and_a_block_as_its_side():
+    image = textured()
+    found = find(image, 1.0, expected_false=4.0)
+    scales = corners.find(image, 1.0, expected_false=2.0, most=int(256 * CORNERS)).sigma
+    assert np.all(found.size[on_lattice(found.points)] == lattice.BLOCK)
+    assert sorted(found.size[~on_lattice(found.points)]) == sorted(2 * 2**0.5 * scales)
+
+
 @pytest.mark.parametrize("most", [1, 7, 100])
 def test_no_more_than_asked_for(most):
     assert len(find(textured(), 1.0, expected_false=4.0, most=most).points) == most
