@@ -65,11 +65,13 @@ def main(given: Sequence[str] | None = None) -> None:
         if flags.keep:
             results.write(flags.keep, _sorted(rows), about(flags.seeds, groups))
     rows = _sorted(rows)
-    text = f"{_stated(about(flags.seeds, groups), time.monotonic() - started)}\n\n{tables.pages(rows)}\n"
+    stated = _stated(about(flags.seeds, groups), time.monotonic() - started)
+    short, long = (f"{stated}\n\n{made}\n" for made in (tables.overview(rows), tables.details(rows)))
     if flags.write:
-        write(flags.write, text)
+        write(flags.write, short)
+        write(flags.write.with_stem(f"{flags.write.stem}-details"), long)
     else:
-        sys.stdout.write(text)
+        sys.stdout.write(f"{short}\n{long}")
     for path in plots.write(flags.plots, rows) if flags.plots else ():
         sys.stderr.write(f"{path}\n")
 
@@ -88,7 +90,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--levels", help="cell:sd or cell:sd:tau, separated by commas; all where not given")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
     parser.add_argument("--keep", type=Path, help="JSON that rows are added to; methods not chosen keep theirs")
-    parser.add_argument("--write", type=Path, help="a page, of which what stands below its mark is written again")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        help="page; what stands below its mark, and below that of its -details page, is written again",
+    )
     parser.add_argument("--plots", type=Path, help="folder for SVG")
     return parser
 

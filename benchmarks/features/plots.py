@@ -36,7 +36,7 @@ def _draw(path: Path, rows: Sequence[Row], title: str, plot: tuple[str, str, str
     from matplotlib.figure import Figure  # noqa: PLC0415  # likewise
 
     measure, label, axis = plot
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = Figure(figsize=(8.5, 4.2), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.add_subplot()
     for index, method in enumerate(dict.fromkeys(row.method for row in rows)):
@@ -47,11 +47,14 @@ def _draw(path: Path, rows: Sequence[Row], title: str, plot: tuple[str, str, str
         axes.plot(x, [one.value for one in got], marker="o", markersize=3, label=method, color=colour, linestyle=dashes)
         axes.fill_between(x, [one.low for one in got], [one.high for one in got], alpha=0.12, color=colour)
     axes.set_xscale("log")
+    ticks = sorted({level_of(row).epsilon if axis == "epsilon" else row.sd for row in rows})
+    axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
+    axes.minorticks_off()
     axes.set_xlabel("ε for a visit of 10 min, 1024 px, in a window of 24 h" if axis == "epsilon" else "sd (grey)")
     axes.set_ylabel(label)
     axes.set_title(title, fontsize=10)
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1))
     figure.savefig(path, metadata={"Date": None})
 
 

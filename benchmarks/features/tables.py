@@ -11,6 +11,7 @@ from benchmarks.features.peers import PEERS
 from benchmarks.features.score import EACH, Row, gain
 
 Item = TypeVar("Item")
+PRODUCT = "learned-1 weighed"
 VIEWS = {
     "still": "a fixed camera at another time",
     "moderate": "a moderate change of view",
@@ -29,14 +30,49 @@ def method_of(row: Row) -> str:
     return row.method.removesuffix(", VLAD")
 
 
-def pages(rows: Sequence[Row]) -> str:
-    """All tables."""
+def overview(rows: Sequence[Row]) -> str:
+    """First the product beside the best peer of each row, then for each kind and view all levels side by side."""
+    kinds = _each_kind(rows, (_overview, _gains, _recall, _clusters))
+    return "\n\n".join(part for part in (_in_short(rows), kinds) if part)
+
+
+def details(rows: Sequence[Row]) -> str:
+    """For each kind of scene and view all measures of points and matches, level by level."""
+    return _each_kind(rows, (_details,))
+
+
+def _each_kind(rows: Sequence[Row], makers: Sequence[Callable[[Sequence[Row]], str]]) -> str:
     parts = []
     for group, view in _unique((row.group, row.view) for row in rows):
         here = [row for row in rows if (row.group, row.view) == (group, view)]
-        parts.append(f"## {group}: {VIEWS.get(view, view)}")
-        parts += [make(here) for make in (_overview, _gains, _details, _recall, _clusters)]
-    return "\n\n".join(part for part in parts if part)
+        made = [text for make in makers if (text := make(here))]
+        parts += [f"## {group}: {VIEWS.get(view, view)}", *made] if made else []
+    return "\n\n".join(parts)
+
+
+def _in_short(rows: Sequence[Row]) -> str:
+    """Correct matches and their precision of the product as a whole and of the best peer, and how many times more."""
+    lines = []
+    for row in (row for row in rows if row.method == PRODUCT and row.each and row.sd and not row.tau):
+        peers = [one for one in rows if one.method in PEERS and _same_maps(one, row)]
+        cells = [f"{row.group}, {row.view}", level_of(row).name]
+        for kind in ("tuned", "apart") if peers else ():
+            best = max(peers, key=lambda one: one.values[f"{kind} correct"].value)
+            have = [
+                f"{_number(one.values[f'{kind} correct'])} / {_number(one.values[f'{kind} precision'])}"
+                for one in (row, best)
+            ]
+            cells += [have[0], f"{have[1]} {best.method}", _number(gain(row, best, kind))]
+        lines += [f"| {' | '.join(cells)} |"] if peers else []
+    if not lines:
+        return ""
+    head = f"| pairs | level | {' | '.join(f'{kind}: ours | best peer | times' for kind in ('tuned', 'apart'))} |"
+    text = f"`{PRODUCT}` beside the peer that has most correct matches: correct per pair / precision."
+    return "\n".join(["## In short", "", text, "", head, "|---" * 8 + "|", *lines])
+
+
+def _same_maps(one: Row, other: Row) -> bool:
+    return (one.group, one.view, level_of(one)) == (other.group, other.view, level_of(other))
 
 
 def _overview(rows: Sequence[Row]) -> str:
@@ -93,7 +129,7 @@ def _details(rows: Sequence[Row]) -> str:
         lines = [_line(row.method, [*(render(row) for _, render in COLUMNS), _clean(row, rows)]) for row in at]
         lines.append(_line(f"{CONTROLS[1]} (no points)", ["-"] * (len(COLUMNS) + 1)))
         parts.append(f"**{_title(level)}**, n = {at[0].values['correct'].n}\n\n{_table(lines)}")
-    return _folded("all measures, level by level", "\n\n".join(parts)) if parts else ""
+    return "\n\n".join(parts)
 
 
 def _recall(rows: Sequence[Row]) -> str:
@@ -193,10 +229,6 @@ def _clean(row: Row, rows: Sequence[Row]) -> str:
 def _title(level: Level) -> str:
     profile = f" (`{PROFILES[level]}`)" if level in PROFILES else ""
     return f"{level.name}{profile}" + (f", noise {level.noise:.1f}" if level.tau else "")
-
-
-def _folded(title: str, text: str) -> str:
-    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
 def _levels(rows: Iterable[Row]) -> list[Level]:

@@ -36,7 +36,7 @@ POOLED_STEPS = 16
 MERGED = (1, 2, 4)
 """Sides of squares of cells whose means are held against the noise: large features show in large squares."""
 FEWEST_SQUARES = 12
-SIGNIFICANCE = 3.5
+SIGNIFICANCE = 2.0
 """Standard deviations of a normal law that the variance of some squares must reach before a map's vector speaks."""
 
 Whole = NDArray[np.int64]
@@ -133,7 +133,9 @@ def shows(grey: Whole, noise: float) -> bool:
 
     Under noise alone the variance of n means follows a chi-square law of n - 1 degrees of freedom; with Laplace noise,
     whose tails are heavier, of about 2(n - 1) / (2 + 3/m²) where each is of m² cells. Its quantile is Wilson and
-    Hilferty's (PNAS, 1931). Of 20,000 maps of noise alone, 13 of 30 x 40 cells passed, and 31 of 7 x 10.
+    Hilferty's (PNAS, 1931). Of 20,000 maps of noise alone, 1093 of 30 x 40 cells passed, and 817 of 7 x 10. Two maps
+    are compared by their vectors only where both passed: of noise alone one pair in 330. A stricter limit silences
+    plain places: at 3.5 a fifth of photographs with cells of 64 and noise of 22.5 grey, at 2 a twelfth.
 
     Args:
         grey: (rows, columns) in any unit.

@@ -382,16 +382,19 @@ def test_rows_come_back_from_disk_as_they_were(small_rows, tmp_path):
     results.write(path, small_rows, {"seeds": 1})
     facts, rows = results.read(path)
     assert facts == {"seeds": 1}
-    assert tables.pages(rows) == tables.pages(small_rows)
+    assert tables.overview(rows) == tables.overview(small_rows)
+    assert tables.details(rows) == tables.details(small_rows)
     path.write_text("[]")
     with pytest.raises(SystemExit, match="no results of this benchmark"):
         results.read(path)
 
 
 def test_every_table_has_its_controls_and_its_upper_bound(small_rows):
-    page = tables.pages(small_rows)
-    for part in page.split("## ")[1:]:
+    for part in tables.overview(small_rows).split("## ")[1:]:
         for line in ("| random |", "| thumbnail |", "b 16 sd 0"):
+            assert line in part
+    for part in tables.details(small_rows).split("## ")[1:]:
+        for line in ("| random |", "| thumbnail (no points) |", "**b 16 sd 0**"):
             assert line in part
 
 

@@ -133,9 +133,9 @@ def test_a_pale_place_speaks_where_its_large_features_stand_out_of_the_noise(lea
     assert not learned.describe(seen(slope, 400, 1)).vector.any()
 
 
-def test_a_map_of_noise_alone_has_no_vector_and_hardly_a_keypoint(learned):
-    described = [learned.describe(seen(np.full((30, 40), 128.0), 10, seed)) for seed in range(40)]
-    assert all(not one.vector.any() for one in described)
+def test_a_map_of_noise_alone_rarely_has_a_vector_and_hardly_a_keypoint(learned):
+    described = [learned.describe(seen(np.full((30, 40), 128.0), 10, seed)) for seed in range(100)]
+    assert sum(one.vector.any() for one in described) <= 12  # one in twenty is meant
     assert np.mean([len(one.keypoints) for one in described]) < 3 * 4.0
 
 
