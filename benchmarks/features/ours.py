@@ -11,6 +11,7 @@ from benchmarks.features.method import Described, Matches
 from benchmarks.features.peers import matching
 from collector.match import calibration
 from collector.match.nearest import held
+from collector.match.verdict import RIGHT
 from collector.match.view import View, view
 from collector.match.weigh import weigh
 from edge.features import corners
@@ -31,11 +32,11 @@ class Sent:
 class Ours:
     """A describer behind the wire.
 
-    With `weighed`, matches are those that the collector calls calibrated, and their score is the probability that each
-    is right: it knows of the geometry, and some of the matches are there because it looked for them. Without it, they
-    are the mutual nearest neighbours by likelihood alone, as the peers' are by distance, and the score is the margin in
-    nats. Where no calibration of the describer is shipped, neighbours are by Euclidean distance, as the peers'. Vectors
-    are said without `weighed` only: they are the same.
+    With `weighed`, matches are those that the collector says agree, being likelier right than wrong, and their
+    score is that probability: it knows of the geometry, and some of the matches are there because it looked for
+    them. Without it, they are the mutual nearest neighbours by likelihood alone, as the peers' are by distance, and
+    the score is the margin in nats. Where no calibration of the describer is shipped, neighbours are by Euclidean
+    distance, as the peers'. Vectors are said without `weighed` only: they are the same.
     """
 
     packed_bits = False
@@ -84,7 +85,8 @@ class Ours:
             return matching.match(a, b, packed_bits=False, apart=0.0, margin=0.0)
         if self._weighed:
             weighed = weigh(one.view, two.view, fitted)
-            return Matches(weighed.pairs, weighed.right, weighed.first, weighed.second)
+            said = weighed.right >= RIGHT
+            return Matches(weighed.pairs[said], weighed.right[said], weighed.first[said], weighed.second[said])
         found = held(one.view, two.view, fitted.whitening, fitted.sharpness).candidates()
         return Matches(found.pairs, found.margin, found.first, found.second)
 

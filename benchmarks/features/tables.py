@@ -53,7 +53,9 @@ def _each_kind(rows: Sequence[Row], makers: Sequence[Callable[[Sequence[Row]], s
 def _in_short(rows: Sequence[Row]) -> str:
     """Correct matches and their precision of the product as a whole and of the best peer, and how many times more."""
     lines = []
-    for row in (row for row in rows if row.method == PRODUCT and row.each and row.sd and not row.tau):
+    kinds = _unique((row.group, row.view) for row in rows)
+    mine = [row for row in rows if row.method == PRODUCT and row.each and row.sd and not row.tau]
+    for row in sorted(mine, key=lambda row: (kinds.index((row.group, row.view)), row.cell, row.sd)):
         peers = [one for one in rows if one.method in PEERS and _same_maps(one, row)]
         cells = [f"{row.group}, {row.view}", level_of(row).name]
         for kind in ("tuned", "apart") if peers else ():
