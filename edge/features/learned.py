@@ -135,7 +135,7 @@ def shows(grey: Whole, noise: float) -> bool:
     whose tails are heavier, of about 2(n - 1) / (2 + 3/m²) where each is of m² cells. Its quantile is Wilson and
     Hilferty's (PNAS, 1931). Of 20,000 maps of noise alone, 1093 of 30 x 40 cells passed, and 817 of 7 x 10. Two maps
     are compared by their vectors only where both passed: of noise alone one pair in 330. A stricter limit silences
-    plain places: at 3.5 a fifth of photographs with cells of 64 and noise of 22.5 grey, at 2 a twelfth.
+    plain places: at 3.5 a quarter of the tuning photographs with cells of 64 and noise of 22.5 grey, at 2 a twelfth.
 
     Args:
         grey: (rows, columns) in any unit.
